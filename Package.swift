@@ -396,7 +396,10 @@ let package = Package(
             ]),
         tests(
             of: "FlowHistory",
-            uses: ["Timestamps", "NetworkAddresses", "FlowMetering", "SystemSupport", logging]),
+            uses: [
+                "Timestamps", "NetworkAddresses", "FlowMetering", "SystemSupport", "SQLite",
+                logging,
+            ]),
         tests(
             of: "EventDelivery",
             uses: [

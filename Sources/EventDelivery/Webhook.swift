@@ -85,11 +85,11 @@ struct Webhook: SinkDriver {
 
     static func key(_ options: WebhookOptions) throws(DeliveryError) -> [UInt8]? {
         guard let path = options.secretFile else { return nil }
-        let data: Data
-        do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
-            throw DeliveryError(sink: path, reason: "the webhook's secret cannot be read")
+        let bytes: [UInt8]
+        do throws(SecretFault) { bytes = try Files.readSecret(path, limit: 1 << 16) } catch {
+            throw DeliveryError(sink: path, reason: "the webhook's secret: \(error)")
         }
-        let secret = data.reversed().drop { $0 == 10 || $0 == 13 }.reversed()
+        let secret = bytes.reversed().drop { $0 == 10 || $0 == 13 }.reversed()
         guard !secret.isEmpty else {
             throw DeliveryError(sink: path, reason: "is empty; it should hold the webhook's secret")
         }

@@ -31,13 +31,6 @@ public struct FlowQuery: Sendable, Equatable {
             case .prefix(let prefix): "\(prefix)"
             }
         }
-
-        func matches(_ host: FlowHost) -> Bool {
-            switch self {
-            case .name(let name): host.name == name
-            case .prefix(let prefix): prefix.contains(host.address)
-            }
-        }
     }
 
     /// A service: a port of the responder.
@@ -82,55 +75,5 @@ package enum FlowProtocol {
     /// The protocol's name, else its number.
     package static func name(_ number: UInt8) -> String {
         names.first { $0.number == number }?.name ?? "\(number)"
-    }
-}
-
-/// A query's conditions for the ends of one block, evaluated once for each end.
-struct BlockMatch {
-    private let query: FlowQuery
-    private let workloads: [Bool]
-    private let peers: [Bool]
-    /// Whether any flow of the block can match.
-    let isPossible: Bool
-
-    init(_ query: FlowQuery, _ table: HostTable) {
-        self.query = query
-        func matches(_ host: FlowQuery.Host?) -> [Bool] {
-            guard let host else { return [] }
-            return table.hosts.map(host.matches)
-        }
-        workloads = matches(query.workload)
-        peers = matches(query.peer)
-        isPossible =
-            (query.workload == nil || workloads.contains(true))
-            && (query.peer == nil || peers.contains(true))
-    }
-
-    func matches(_ row: Int, of block: FlowBlock) -> Bool {
-        let (originator, responder) = block.ends(row)
-        let count = block.table.hosts.count
-        guard originator < count, responder < count else { return false }
-        switch (workloads.isEmpty, peers.isEmpty) {
-        case (true, true): break
-        case (false, true):
-            guard workloads[originator] || workloads[responder] else { return false }
-        case (true, false): guard peers[originator] || peers[responder] else { return false }
-        case (false, false):
-            guard
-                workloads[originator] && peers[responder]
-                    || workloads[responder] && peers[originator]
-            else { return false }
-        }
-        if let port = query.port {
-            let service = block.service(row)
-            guard service.port == port.number,
-                port.ipProtocol.map({ $0 == service.ipProtocol }) ?? true
-            else { return false }
-        }
-        guard query.from != nil || query.to != nil else { return true }
-        let (start, end) = block.times(row)
-        if let from = query.from, end < from.milliseconds { return false }
-        if let to = query.to, start > to.milliseconds { return false }
-        return true
     }
 }

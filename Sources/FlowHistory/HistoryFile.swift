@@ -13,7 +13,9 @@ final class HistoryFile: Sendable {
 
     /// `LzFl`, in the file's header.
     static let format: Int64 = 0x4C7A_466C
-    static let version: Int64 = 1
+    /// Version 1 has no filters, and one frame for all columns of a block. It is read; the first
+    /// writer makes it one of this version, in which older blocks stay as they are.
+    static let version: Int64 = 2
 
     /// The name of the file in the state directory.
     static let name = "flows.db"
@@ -50,7 +52,8 @@ final class HistoryFile: Sendable {
 
     private static func prepare(_ database: borrowing Database, _ path: String) throws {
         let tables = try database.integer("SELECT count(*) FROM sqlite_master")
-        if tables > 0 { return try check(database, path) }
+        if tables > 0 { try check(database, path) }
+        guard try database.integer("PRAGMA user_version") < version else { return }
         try database.transaction("BEGIN IMMEDIATE") { database in
             try database.execute(
                 """
@@ -59,17 +62,21 @@ final class HistoryFile: Sendable {
                 CREATE TABLE IF NOT EXISTS blocks (
                     number INTEGER PRIMARY KEY, count INTEGER NOT NULL, first INTEGER NOT NULL,
                     last INTEGER NOT NULL, hosts BLOB NOT NULL, columns BLOB NOT NULL);
+                CREATE TABLE IF NOT EXISTS filters (
+                    number INTEGER PRIMARY KEY, filter BLOB NOT NULL);
                 """)
         }
     }
 
-    /// Checks that the file is a history of this version.
+    /// Checks that the file is a history of a version that this program reads.
     static func check(_ database: borrowing Database, _ path: String) throws {
         guard try database.integer("PRAGMA application_id") == format else {
             throw HistoryError.damaged(path: path, why: "it is no history of flows")
         }
-        guard try database.integer("PRAGMA user_version") == version else {
-            throw HistoryError.newer(path: path)
+        let found = try database.integer("PRAGMA user_version")
+        guard found <= version else { throw HistoryError.newer(path: path) }
+        guard found >= 1 else {
+            throw HistoryError.damaged(path: path, why: "its version is \(found)")
         }
     }
 
@@ -102,12 +109,15 @@ final class HistoryFile: Sendable {
             try database.transaction("BEGIN IMMEDIATE") { database in
                 if let first {
                     try database.execute("DELETE FROM blocks WHERE number >= ?", [first])
+                    try database.execute("DELETE FROM filters WHERE number >= ?", [first])
                 }
                 let insert = try database.prepare("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?)")
+                let filter = try database.prepare("INSERT OR REPLACE INTO filters VALUES (?, ?)")
                 for (number, block) in blocks {
                     try insert.execute([
                         number, block.count, block.first, block.last, block.hosts, block.columns,
                     ])
+                    try filter.execute([number, block.filter])
                 }
             }
         } catch { throw HistoryError(error, path) }
@@ -118,17 +128,21 @@ final class HistoryFile: Sendable {
     func prune(before time: Timestamp?, largerThan bytes: Int64) throws(HistoryError) {
         do {
             if let time {
-                try database.execute("DELETE FROM blocks WHERE last < ?", [time.milliseconds])
+                try delete("SELECT number FROM blocks WHERE last < ?", [time.milliseconds])
             }
             while try usedBytes() > bytes {
-                try database.execute(
-                    """
-                    DELETE FROM blocks WHERE number IN (
-                        SELECT number FROM blocks ORDER BY number LIMIT 1)
-                    """)
+                try delete("SELECT number FROM blocks ORDER BY number LIMIT 1", [])
                 guard database.changesCount > 0 else { return }
             }
         } catch { throw HistoryError(error, path) }
+    }
+
+    /// Deletes the blocks with these numbers, with their filters.
+    private func delete(_ numbers: String, _ values: [any DatabaseValue]) throws {
+        try database.transaction("BEGIN IMMEDIATE") { database in
+            try database.execute("DELETE FROM filters WHERE number IN (\(numbers))", values)
+            try database.execute("DELETE FROM blocks WHERE number IN (\(numbers))", values)
+        }
     }
 
     /// The bytes of the pages in use; free pages are used again before the file grows.

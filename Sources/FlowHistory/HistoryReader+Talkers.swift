@@ -46,22 +46,23 @@ extension HistoryReader {
     ) throws(HistoryError) -> FlowTalkers {
         try read { database in
             var tally = TalkerTally()
-            let hosts = try database.prepare("SELECT hosts FROM blocks WHERE number = ?")
-            let columns = try database.prepare("SELECT columns FROM blocks WHERE number = ?")
+            let parts = try BlockParts.of(database)
+            let entries = try Self.entries(database, from, to)
             var counted: Int64 = 0
-            for entry in try Self.entries(database, from, to) {
+            while try entries.step() {
+                let entry = Entry(entries)
                 guard counted < Self.countLimit else {
                     tally.isPartial = true
                     break
                 }
                 counted += max(1, entry.count)
                 guard (1...Int64(FlowBlock.rowLimit)).contains(entry.count),
-                    let table = HostTable(frame: try hosts.blob(for: entry.number)),
-                    let block = FlowBlock(
-                        count: Int(entry.count), table: table,
-                        columns: try columns.blob(for: entry.number))
+                    let table = HostTable(frame: try parts.hosts(entry.number)),
+                    var block = FlowBlock(
+                        count: Int(entry.count), columns: try parts.columns(entry.number)),
+                    block.load(.times), block.load(.ends), block.load(.amounts)
                 else { continue }
-                tally.add(block, from: from.milliseconds, to: to.milliseconds)
+                tally.add(block, table, from: from.milliseconds, to: to.milliseconds)
             }
             return tally.result(by: order, limit: limit)
         }
@@ -96,16 +97,16 @@ struct TalkerTally {
     }
 
     /// Adds the flows of a block that were active in a time, in milliseconds since 1970.
-    mutating func add(_ block: FlowBlock, from: Int64, to: Int64) {
+    mutating func add(_ block: FlowBlock, _ table: HostTable, from: Int64, to: Int64) {
         // Most ends of a block have flows of the time, if any has.
-        var known = [Int](repeating: -1, count: block.table.hosts.count)
+        var known = [Int](repeating: -1, count: table.count)
         for row in 0..<block.count {
             let (start, end) = block.times(row)
             guard end >= from, start <= to else { continue }
             let ends = block.ends(row)
             guard ends.originator < known.count, ends.responder < known.count else { continue }
             for index in [ends.originator, ends.responder] where known[index] < 0 {
-                known[index] = number(of: block.table.hosts[index])
+                known[index] = number(of: table[index])
             }
             count(known[ends.originator], known[ends.responder], block.amounts(row))
         }

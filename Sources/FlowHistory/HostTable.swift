@@ -9,24 +9,43 @@ struct FlowHost: Hashable {
 
 /// The ends of a block's flows, each once. Rows name them by their number.
 struct HostTable {
-    private(set) var hosts: [FlowHost] = []
+    private(set) var addresses: [IPAddress] = []
+    /// The number of each end's name.
+    private(set) var nameNumbers: [Int32] = []
+    /// Each name once.
+    private(set) var names: [String] = []
     private var numbers: [FlowHost: UInt16] = [:]
+    private var knownNames: [String: Int32] = [:]
 
     /// The most bytes of a name; the rest is cut off.
-    private static let nameLimit = 1024
+    static let nameLimit = 1024
     /// The most ends, since their numbers have 16 bits.
     private static let hostLimit = 1 << 16
     /// The most bytes of a table: each of 65,536 ends with an address and a name.
     private static let sizeLimit = 128 << 20
+    /// Bytes of an end in a stored table.
+    private static let hostSize = 20
 
     init() {}
+
+    var count: Int { addresses.count }
+
+    subscript(_ number: Int) -> FlowHost {
+        FlowHost(address: addresses[number], name: names[Int(nameNumbers[number])])
+    }
 
     /// The number of an end, which is added if it is new. A block has at most half as many rows as
     /// there are numbers.
     mutating func number(of host: FlowHost) -> UInt16 {
         if let number = numbers[host] { return number }
-        let number = UInt16(truncatingIfNeeded: hosts.count)
-        hosts.append(host)
+        let number = UInt16(truncatingIfNeeded: addresses.count)
+        let name = knownNames[host.name] ?? Int32(truncatingIfNeeded: names.count)
+        if Int(name) == names.count {
+            names.append(host.name)
+            knownNames[host.name] = name
+        }
+        addresses.append(host.address)
+        nameNumbers.append(name)
         numbers[host] = number
         return number
     }
@@ -34,24 +53,18 @@ struct HostTable {
     /// The table as bytes: the number of names; each name with its length; the number of ends; each
     /// end's address in 16 bytes, and the number of its name.
     var bytes: [UInt8] {
-        var names: [String: Int] = [:]
-        var order: [String] = []
-        for host in hosts where names[host.name] == nil {
-            names[host.name] = order.count
-            order.append(host.name)
-        }
         var bytes: [UInt8] = []
-        bytes.append(order.count, width: 4)
-        for name in order {
+        bytes.append(names.count, width: 4)
+        for name in names {
             let text = name.utf8.prefix(Self.nameLimit)
             bytes.append(text.count, width: 2)
             bytes += text
         }
-        bytes.append(hosts.count, width: 4)
-        for host in hosts {
-            bytes.append(host.address.high)
-            bytes.append(host.address.low)
-            bytes.append(names[host.name] ?? 0, width: 4)
+        bytes.append(count, width: 4)
+        for (address, name) in zip(addresses, nameNumbers) {
+            bytes.append(address.high)
+            bytes.append(address.low)
+            bytes.append(Int(name), width: 4)
         }
         return bytes
     }
@@ -62,23 +75,25 @@ struct HostTable {
             let bytes = ZstdFrame.content(of: frame, size: size)
         else { return nil }
         var reader = ByteReader(bytes)
-        guard let nameCount = reader.integer(width: 4), nameCount <= Self.hostLimit else {
+        guard let nameCount = reader.integer(UInt32.self), nameCount <= Self.hostLimit else {
             return nil
         }
-        var names: [String] = []
         for _ in 0..<nameCount {
-            guard let length = reader.integer(width: 2), let text = reader.bytes(length) else {
-                return nil
-            }
+            guard let length = reader.integer(UInt16.self), let text = reader.bytes(Int(length))
+            else { return nil }
             names.append(String(decoding: text, as: UTF8.self))
         }
-        guard let count = reader.integer(width: 4), count <= Self.hostLimit else { return nil }
+        guard let count = reader.integer(UInt32.self), count <= Self.hostLimit,
+            reader.left >= Int(count) * Self.hostSize
+        else { return nil }
+        addresses.reserveCapacity(Int(count))
+        nameNumbers.reserveCapacity(Int(count))
         for _ in 0..<count {
-            guard let high = reader.word(), let low = reader.word(),
-                let name = reader.integer(width: 4), name < names.count
+            guard let high = reader.integer(UInt64.self), let low = reader.integer(UInt64.self),
+                let name = reader.integer(UInt32.self), name < names.count
             else { return nil }
-            hosts.append(
-                FlowHost(address: IPAddress(high: high, low: low), name: names[name]))
+            addresses.append(IPAddress(high: high, low: low))
+            nameNumbers.append(Int32(truncatingIfNeeded: name))
         }
     }
 }
@@ -101,18 +116,23 @@ private struct ByteReader {
 
     init(_ content: [UInt8]) { self.content = content }
 
+    var left: Int { content.count - position }
+
+    /// Skips bytes, and returns them.
     mutating func bytes(_ count: Int) -> ArraySlice<UInt8>? {
-        guard count <= content.count - position else { return nil }
+        guard count <= left else { return nil }
         defer { position += count }
         return content[position..<position + count]
     }
 
-    /// - Parameter width: at most 4 bytes.
-    mutating func integer(width: Int) -> Int? {
-        bytes(width)?.reversed().reduce(0) { $0 << 8 | Int($1) }
-    }
-
-    mutating func word() -> UInt64? {
-        bytes(8)?.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    /// A number, the lowest byte first.
+    mutating func integer<T: FixedWidthInteger & BitwiseCopyable>(_ type: T.Type) -> T? {
+        let size = MemoryLayout<T>.size
+        guard size <= left else { return nil }
+        defer { position += size }
+        // SAFETY: every bit pattern is an integer; the load checks its own bounds.
+        return unsafe T(
+            littleEndian: content.span.bytes.unsafeLoadUnaligned(
+                fromByteOffset: position, as: T.self))
     }
 }

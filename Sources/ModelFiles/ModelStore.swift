@@ -12,21 +12,26 @@ public enum ModelStore {
 
     /// Reads a model with its feedback, for judging traffic.
     ///
-    /// - Parameter inventory: names of workloads; nil: those stored in the model.
-    public static func readForJudging(_ path: String, inventory: Inventory?) throws -> Model {
-        var model = try read(path)
+    /// - Parameters:
+    ///   - inventory: names of workloads; nil: those stored in the model.
+    ///   - isLearned: whether a monitor has learned it by itself, and learns again without it.
+    public static func readForJudging(
+        _ path: String, inventory: Inventory?, isLearned: Bool = false
+    ) throws -> Model {
+        var model = try read(path, isLearned: isLearned)
         model.apply(try FeedbackFile.read(path), inventory: inventory)
         return model
     }
 
     /// Reads a model and verifies all of it.
-    public static func read(_ path: String) throws -> Model {
+    public static func read(_ path: String, isLearned: Bool = false) throws -> Model {
         let bytes: [UInt8]
         do { bytes = try Files.read(path, limit: Model.largestFile) } catch {
             throw IOError.input(path: path, reason: "\(error); 'lazaret train' makes one")
         }
         do { return try Model(decoding: bytes) } catch {
-            throw IOError.input(path: path, reason: "\(error)")
+            let remedy = isLearned ? "; or delete \(path): the monitor then learns again" : ""
+            throw IOError.input(path: path, reason: "\(error)\(remedy)")
         }
     }
 }

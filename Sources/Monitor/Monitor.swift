@@ -258,7 +258,7 @@ public struct Monitor {
     private func learnedModel(_ logger: Logger) throws -> Model? {
         let path = Self.learnedModelPath(in: options.stateDirectory)
         guard FileManager.default.fileExists(atPath: path) else { return nil }
-        let model = try ModelStore.readForJudging(path, inventory: inventory)
+        let model = try ModelStore.readForJudging(path, inventory: inventory, isLearned: true)
         logger.info("using the model that this node learned: \(path); delete it to learn again")
         return model
     }

@@ -176,9 +176,11 @@ public struct Doctor {
             )
         }
         do {
-            describe(try ModelStore.readForJudging(path, inventory: check.inventory), path)
+            describe(
+                try ModelStore.readForJudging(
+                    path, inventory: check.inventory, isLearned: true), path)
         } catch {
-            add(.error, "model", "\(error); delete it to learn again")
+            add(.error, "model", "\(error)")
         }
     }
 

@@ -159,6 +159,22 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public init() {}
     }
 
+    /// The responses beyond nftables of one action: since the start, and at the moment.
+    public struct Responses: Codable, Sendable, Equatable {
+        public var action: String
+        public var applied: UInt64 = 0
+        public var failed: UInt64 = 0
+        public var retried: UInt64 = 0
+        public var undone: UInt64 = 0
+        public var skipped: UInt64 = 0
+        public var left: UInt64 = 0
+        /// Those that are, or may be, in effect, and those that are to begin.
+        public var standing = 0
+        public var waiting = 0
+
+        public init(action: String) { self.action = action }
+    }
+
     public var version = Version.text
     public var pid: Int32 = 0
     public var started = Timestamp.epoch
@@ -224,6 +240,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     /// Alerts that were not reported because they are muted.
     public var alertsMuted: UInt64 = 0
     public var actions = Actions()
+    /// Each action that is or was configured, by name.
+    public var responses: [Responses] = []
     /// Problems that need the operator's attention.
     public var troubles: [String] = []
 

@@ -56,6 +56,9 @@ public enum StatusText {
             }
         }
         rows += counters(status)
+        for (number, responses) in status.responses.enumerated() {
+            rows.append((number == 0 ? "responses" : "", text(responses).printable))
+        }
         if let history = status.history { rows.append(("history", text(history).printable)) }
         if status.troubles.isEmpty {
             rows.append(("health", paint("good", "32")))

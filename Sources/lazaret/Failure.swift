@@ -10,6 +10,12 @@ enum Failure {
     /// Anomalies were found and `--exit-code` was given.
     static let anomaliesFound: Int32 = 3
 
+    /// Whether the configuration is wrong, and not what was to be done.
+    static func isOfConfiguration(_ error: any Error) -> Bool {
+        error is ConfigurationError || error is ConfigurationFaults
+            || error is KubernetesAccessError || error is SocketIsOff
+    }
+
     static func exit(with error: any Error) -> Never {
         if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
         if let faults = error as? ConfigurationFaults {
@@ -26,10 +32,8 @@ enum Failure {
         // ArgumentParser adds the usage on further lines; the first one states the error.
         let message = isUsage ? Lazaret.message(for: error) : "\(error)"
         let line = message.split(separator: "\n").joined(separator: " ")
-        let isConfiguration =
-            error is ConfigurationError || error is KubernetesAccessError || error is SocketIsOff
         let hint = isUsage ? "; see 'lazaret --help'" : ""
         printError("\(line)\(hint)")
-        Glibc.exit(isUsage || isConfiguration ? 2 : 1)
+        Glibc.exit(isUsage || isOfConfiguration(error) ? 2 : 1)
     }
 }

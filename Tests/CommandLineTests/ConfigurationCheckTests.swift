@@ -62,6 +62,23 @@ struct ConfigurationCheckTests {
         try refuses(file(line), key, words)
     }
 
+    /// The examples of requests in the documentation, as they are there.
+    @Test func theExamplesOfTheDocumentationAreAccepted() throws {
+        let text = try String(contentsOfFile: "docs/respond.md", encoding: .utf8)
+        let headers = try scratch.write("headers", Data("X-Key: secret\n".utf8), mode: 0o600)
+        let entries = text.components(separatedBy: "\n\n").filter {
+            $0.hasPrefix("    - name: ") && $0.contains("\n      action: request\n")
+        }
+        #expect(entries.count == 3)
+        let list = entries.joined(separator: "\n").replacing(
+            /\/etc\/lazaret\/[a-z]+\.headers/, with: headers)
+        let file = try file("quarantine:\n  further_responses:\n\(list)")
+        let check = try Run("config", "check", "-c", file)
+        #expect(check.status == 0, "\(check.errors)")
+        let shown = try Run("config", "dump", "-c", file)
+        #expect(shown.status == 0 && shown.output.contains("/v2/firewalls/FIREWALL/rules"))
+    }
+
     @Test func interfacesAndControlAreCheckedToo() throws {
         for (name, from, to, key, words) in [
             ("twice", "[lo]", "[lo, br0, lo]", "interfaces", "lo is named twice"),

@@ -57,13 +57,17 @@ struct DeliveryConfigurationTests {
     }
 
     @Test func aSecretIsCheckedAndNeverShown() throws {
-        let secret = try scratch.write("secret", Data("do not tell\n".utf8))
+        let secret = try scratch.write("secret", Data("do not tell\n".utf8), mode: 0o600)
         let text = "webhook: {url: 'https://host/', secret_file: \(secret)}"
         let check = try run("check", text)
         #expect(check.status == 0, "\(check.errors)")
         #expect(try !run("dump", text).output.contains("do not tell"))
-        let empty = try scratch.write("empty", Data("\n".utf8))
-        for (path, words) in [(empty, "is empty"), (scratch.path("none"), "cannot be read")] {
+        let empty = try scratch.write("empty", Data("\n".utf8), mode: 0o600)
+        let open = try scratch.write("open", Data("do not tell\n".utf8), mode: 0o640)
+        for (path, words) in [
+            (empty, "is empty"), (scratch.path("none"), "cannot be read"),
+            (open, "chmod 600 \(open)"),
+        ] {
             let run = try run("check", "webhook: {url: 'https://host/', secret_file: \(path)}")
             #expect(run.status == 2 && run.errors.contains("\(path): "), "\(run.errors)")
             #expect(run.errors.contains(words) && run.errors.count { $0 == "\n" } == 1)

@@ -64,5 +64,16 @@ struct ModelFileTests {
             #expect(run.errors.contains("has format version \(version), "), "\(run.errors)")
         }
         #expect(try Run("model", "show", other).errors.contains(words))
+        // One that a monitor has learned by itself.
+        try FileManager.default.createDirectory(
+            atPath: scratch.path("own"), withIntermediateDirectories: true)
+        let own = try scratch.write("own/learnt.model", bytes)
+        let run = try Run(
+            "monitor", "-i", "lo", "--state", scratch.path("own"), "--socket", "never")
+        #expect(run.status != 0 && run.errors.count { $0 == "\n" } == 1, "\(run.errors)")
+        #expect(run.errors.contains("has format version \(version), "), "\(run.errors)")
+        #expect(
+            run.errors.contains("; or delete \(own): the monitor then learns again"),
+            "\(run.errors)")
     }
 }

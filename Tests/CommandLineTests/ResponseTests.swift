@@ -57,6 +57,57 @@ struct ResponseTests {
         #expect(try Run("audit", "verify", "--state", bench.state).status == 0)
     }
 
+    private var metrics: [Substring] {
+        get throws {
+            try Namespace.command([
+                "curl", "-s", "-m", "60", "--unix-socket", bench.socket, "http://lazaret/metrics",
+            ]).split(separator: "\n").filter { $0.hasPrefix("lazaret_responses") }
+        }
+    }
+
+    /// What became of responses is in the status, its JSON and the metrics; a reload without the
+    /// entries forgets nothing.
+    @Test func responsesAreCounted() throws {
+        let program = try bench.monitor(configuration: configuration())
+        let none = "exec: 0 in effect, 0 waiting; so far 0 applied, 0 undone, 0 failed, 0 retried"
+        #expect(eventually { bench.status().contains(none) }, "\(bench.status())")
+        _ = try bench.quarantine("add", "203.0.113.9", "--for", "5m")
+        let one = "exec: 1 in effect, 0 waiting; so far 1 applied, 0 undone, 0 failed, 0 retried"
+        #expect(eventually { bench.status().contains(one) }, "\(bench.status())")
+        #expect(lines.count == 1)
+
+        try bench.scratch.write("own.yaml", Data("workloads: {docker: never}\n".utf8))
+        program.signal(SIGHUP)
+        #expect(eventually { program.errors.contains("were read again") }, "\(program.errors)")
+        _ = try bench.quarantine("release", "203.0.113.9")
+        let over = "exec: 0 in effect, 0 waiting; so far 1 applied, 1 undone, 0 failed, 0 retried"
+        #expect(eventually { bench.status().contains(over) }, "\(bench.status())")
+
+        let status = try #require(
+            try Run("status", "--socket", bench.socket, "--format", "json").json.first)
+        let counts = try #require(status["responses"] as? [[String: Any]])
+        try #require(counts.count == 1)
+        #expect(counts[0]["action"] as? String == "exec")
+        for (name, count) in [
+            ("applied", 1), ("undone", 1), ("failed", 0), ("retried", 0), ("skipped", 0),
+            ("left", 0), ("standing", 0), ("waiting", 0),
+        ] {
+            #expect(counts[0][name] as? Int == count, "\(name): \(counts)")
+        }
+        let metrics = try metrics
+        for line in [
+            #"lazaret_responses_total{action="exec",result="applied"} 1"#,
+            #"lazaret_responses_total{action="exec",result="undone"} 1"#,
+            #"lazaret_responses_total{action="exec",result="failed"} 0"#,
+            #"lazaret_responses_standing{action="exec"} 0"#,
+            #"lazaret_responses_waiting{action="exec"} 0"#,
+        ] {
+            #expect(metrics.contains { $0 == line }, "\(line): \(metrics)")
+        }
+        // Neither addresses nor names of entries are labels.
+        #expect(metrics.count == 8)
+    }
+
     @Test func aPausedMonitorBeginsNoResponse() throws {
         let program = try bench.monitor(configuration: configuration())
         #expect(
@@ -90,6 +141,16 @@ struct ResponseTests {
         #expect(lines.isEmpty)
         let unknown = try Run("quarantine", "plan", "nobody", "-c", file)
         #expect(unknown.status != 0 && unknown.errors.contains("inventory show"))
+        // A configuration that cannot be used has the exit code of 'config check', and its line.
+        for text in [
+            "quarantine: {further_responses: [{name: a, action: kill}]}", "quarantine: [",
+        ] {
+            let broken = try bench.scratch.write("broken.yaml", Data((text + "\n").utf8))
+            let check = try Run("config", "check", "-c", broken, "-i", "lo")
+            let plan = try Run("quarantine", "plan", "203.0.113.9", "-c", broken)
+            #expect(check.status == 2 && plan.status == 2, "\(check.errors)\n\(plan.errors)")
+            #expect(plan.errors == check.errors && plan.output.isEmpty)
+        }
         let empty = try Run("quarantine", "responses", "--state", bench.scratch.path("none"))
         #expect(empty.status == 1 && empty.errors.contains("no such file"))
     }

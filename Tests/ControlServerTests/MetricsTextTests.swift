@@ -45,8 +45,37 @@ struct MetricsTextTests {
         ] { #expect(lines.count { $0 == line } == 1, "\(line)") }
     }
 
+    @Test func eachResultOfAResponseShowsItsOwnNumber() {
+        let lines = lines {
+            var pause = MonitorStatus.Responses(action: "pause")
+            pause.applied = 1
+            pause.failed = 2
+            pause.retried = 3
+            pause.undone = 4
+            pause.skipped = 5
+            pause.left = 6
+            pause.standing = 7
+            pause.waiting = 8
+            $0.responses = [pause, MonitorStatus.Responses(action: "stop")]
+        }.filter { $0.hasPrefix("lazaret_responses") }
+        for (number, name) in [
+            (1, #"total{action="pause",result="applied"}"#),
+            (2, #"total{action="pause",result="failed"}"#),
+            (3, #"total{action="pause",result="retried"}"#),
+            (4, #"total{action="pause",result="undone"}"#),
+            (5, #"total{action="pause",result="skipped"}"#),
+            (6, #"total{action="pause",result="left"}"#),
+            (7, #"standing{action="pause"}"#), (8, #"waiting{action="pause"}"#),
+        ] {
+            #expect(lines.contains("lazaret_responses_\(name) \(number)"), "\(lines)")
+        }
+        #expect(lines.count == 16 && lines.count { $0.hasSuffix(" 0") } == 8)
+    }
+
     @Test func countersHaveTheirSuffix() {
-        let types = lines { _ in }.filter { $0.hasPrefix("# TYPE ") }.map {
+        let types = lines { $0.responses = [MonitorStatus.Responses(action: "pause")] }.filter {
+            $0.hasPrefix("# TYPE ")
+        }.map {
             $0.split(separator: " ")[2...]
         }
         #expect(types.count > 30)

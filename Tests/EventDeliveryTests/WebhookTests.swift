@@ -47,6 +47,7 @@ struct WebhookTests {
 
     private func dispatcher(port: String, spool: Int = 64 << 20) throws -> EventDispatcher {
         try? folder.write("secret", "a long secret\n")
+        chmod(folder.path("secret"), 0o600)
         var options = DeliveryOptions()
         options.fileKinds = [.alert, .stats]
         options.webhook = WebhookOptions(url: "http://127.0.0.1:\(port)/hook/private")
@@ -174,6 +175,12 @@ struct WebhookTests {
             try dispatcher.replace(path: folder.path("eve.json"), with: options)
         }
         options.webhook?.secretFile = folder.path("secret")
+        // The same file, once others can read it.
+        chmod(folder.path("secret"), 0o640)
+        #expect(throws: DeliveryError.self) {
+            try dispatcher.replace(path: folder.path("eve.json"), with: options)
+        }
+        chmod(folder.path("secret"), 0o600)
         try dispatcher.replace(path: folder.path("eve.json"), with: options)
         let isTaken = eventually { dispatcher.status("webhook").written == 1 }
         #expect(isTaken && taken == [1] && dispatcher.statuses[0].written == 1)

@@ -24,6 +24,7 @@ extension Schema {
             ("scores", array(of: count)),
             ("verdict_latency", histogram), ("fence_latency", histogram), ("alerts", count),
             ("alerts_suppressed", count), ("alerts_muted", count), ("actions", map(of: count)),
+            ("responses", array(of: responses)),
             ("troubles", array(of: string)),
         ],
         optional: [
@@ -32,6 +33,12 @@ extension Schema {
             ("learning", learning),
             ("history", history), ("enforcement", open([("mode", string)])),
         ])
+
+    private static let responses = object([
+        ("action", string), ("applied", count), ("failed", count), ("retried", count),
+        ("undone", count), ("skipped", count), ("left", count), ("standing", count),
+        ("waiting", count),
+    ])
 
     private static let sink = object(
         [

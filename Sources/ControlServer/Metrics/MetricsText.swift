@@ -23,6 +23,7 @@ enum MetricsText {
         if let history = status.history { page.add(history) }
         detection(status, &page)
         quarantine(status, &page)
+        page.add(status.responses)
         entrances(status.entrances, &page)
         sinks(status.sinks, &page)
         return page.text

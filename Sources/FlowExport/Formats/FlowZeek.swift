@@ -39,20 +39,23 @@ extension FlowText {
         default: add("unknown_transport")
         }
         add("\t-\t")
-        if flow.packetCount > 1 {
+        // Zeek sets neither for a flow of one moment.
+        if flow.duration > .zero {
             add(seconds: flow.duration, digits: 6)
+            tab()
+            add(flow.originator.payloadOctetCount)
+            tab()
+            add(flow.responder.payloadOctetCount)
         } else {
-            add("-")
+            add("-\t-\t-")
         }
         tab()
-        add(flow.originator.payloadOctetCount)
-        tab()
-        add(flow.responder.payloadOctetCount)
-        tab()
-        add(flow.connectionState.name)
+        // Only TCP and UDP have states and a history in Zeek.
+        let hasState = key.ipProtocol == 6 || key.ipProtocol == 17
+        if hasState { add(flow.connectionState.name) } else { add("OTH") }
         add("\t-\t-\t0\t")
         let start = count
-        flow.forEachHistoryLetter { add(byte: $0) }
+        if hasState { flow.forEachHistoryLetter { add(byte: $0) } }
         if count == start { add("-") }
         tab()
         add(flow.originator.packetCount)

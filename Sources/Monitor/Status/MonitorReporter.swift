@@ -11,6 +11,7 @@ import PacketCapture
 import PacketDecoding
 import PacketIntake
 import Quarantine
+import Responses
 import StatusReport
 import SystemSupport
 import Workloads
@@ -177,6 +178,7 @@ struct MonitorReporter {
         status.alertsSuppressed = counts.suppressed
         status.alertsMuted = counts.muted
         status.actions = counts.actions
+        status.responses = parts.responses.counts.map(MonitorStatus.Responses.init)
         status.sinks =
             outlets.map(MonitorStatus.Sink.init) + [parts.recorder.status]
             + [parts.recording?.status].compactMap(\.self).map(MonitorStatus.Sink.init)
@@ -304,6 +306,20 @@ private struct RecentRise {
             time = now
         }
         return time.map { now - $0 < .seconds(60) } ?? false
+    }
+}
+
+extension MonitorStatus.Responses {
+    init(_ counts: ResponseCounts) {
+        self.init(action: counts.action)
+        applied = counts.applied
+        failed = counts.failed
+        retried = counts.retried
+        undone = counts.undone
+        skipped = counts.skipped
+        left = counts.left
+        standing = counts.standing
+        waiting = counts.waiting
     }
 }
 

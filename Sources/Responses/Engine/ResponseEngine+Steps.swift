@@ -125,6 +125,7 @@ extension ResponseEngine {
                 pause.trouble = trouble
                 state.pauses[record.key] = pause
             }
+            state.count(record.action) { $0.retried &+= 1 }
             return (pause.attempts, pause.trouble != trouble)
         }
         if isNews { logger.error("\(Self.words(record)): \(trouble); it is tried again") }
@@ -202,6 +203,7 @@ extension ResponseEngine {
             subject: record.target, detail: detail)
         try ledger.write(record, [entry])
         keep(record)
+        state.withLock { state in state.count(record.action) { $0.count(step) } }
         listener.withLock { $0 }?(record, step)
     }
 

@@ -24,6 +24,8 @@ public final class ResponseEngine: Sendable {
         var objects: [String: ResponseRecord.Key] = [:]
         /// Failed attempts, and when the next one is due.
         var pauses: [ResponseRecord.Key: Pause] = [:]
+        /// What has happened since the start, by action.
+        var counts: [String: ResponseCounts] = [:]
         var isLooking = false
         /// Whether the ledger could not be read.
         var isShut = false
@@ -87,7 +89,9 @@ public final class ResponseEngine: Sendable {
         clock: @escaping @Sendable () -> Timestamp,
         situation: @escaping @Sendable () -> ResponseSituation?
     ) {
-        state = Mutex(State(entries: entries))
+        var first = State(entries: entries)
+        first.listActions()
+        state = Mutex(first)
         self.ledger = ledger
         self.engines = engines
         self.cluster = cluster
@@ -121,6 +125,7 @@ public final class ResponseEngine: Sendable {
         state.withLock { state in
             guard state.entries != entries else { return }
             state.entries = entries
+            state.listActions()
             // New entries are meant for active fences too.
             for id in state.fences.keys { state.fences[id]?.objects = nil }
         }

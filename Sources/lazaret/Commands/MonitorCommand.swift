@@ -244,6 +244,6 @@ struct MonitorCommand: ParsableCommand {
     private func learnedModel(_ settings: Configuration, _ inventory: Inventory?) throws -> Model? {
         let path = Monitor.learnedModelPath(in: settings.monitor.stateDirectory)
         guard FileManager.default.fileExists(atPath: path) else { return nil }
-        return try ModelStore.readForJudging(path, inventory: inventory)
+        return try ModelStore.readForJudging(path, inventory: inventory, isLearned: true)
     }
 }

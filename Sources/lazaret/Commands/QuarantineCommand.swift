@@ -275,9 +275,11 @@ struct QuarantineCommand: ParsableCommand {
         return environment["SUDO_USER"] ?? environment["USER"] ?? "uid \(getuid())"
     }
 
-    /// Runs `body`; an error becomes one line and exit code 1.
+    /// Runs `body`; an error becomes one line and exit code 1, one of the configuration 2.
     static func exiting<T>(_ body: () async throws -> T) async throws -> T {
         do { return try await body() } catch let error as ExitCode {
+            throw error
+        } catch let error where Failure.isOfConfiguration(error) {
             throw error
         } catch {
             printError("\(error)")

@@ -70,10 +70,13 @@ struct Bench {
             let seconds = (ContinuousClock.now - began) / .seconds(1)
             print("\(name): \(found) flows, \(pages) pages, \(seconds) s")
         }
+        // By address and time range, by port alone, by peer.
         var query = FlowQuery()
-        query.workload = .init("workload-9")
+        query.workload = .init("10.0.9.3")
         query.from = Flows.first + .seconds(5 * 86_400 + 15 * 3600)
         query.to = Flows.first + .seconds(5 * 86_400 + 15 * 3600 + 600)
+        try time("ten minutes of one address", query, limit: .max)
+        query.workload = .init("workload-9")
         try time("ten minutes of one workload", query, limit: .max)
         query.peer = .init("workload-30")
         query.from = nil
@@ -82,9 +85,21 @@ struct Bench {
         query.workload = nil
         query.peer = .init("198.0.0.5")
         try time("one outside address, seven days", query, limit: .max)
+        query.peer = .init("198.0.0.0/24")
+        try time("one outside network of 24 bits, seven days, the latest 1000", query, limit: 1000)
         query.peer = nil
         query.port = .init("tcp/9")
-        try time("a port that no flow has, seven days (every flow is read)", query, limit: .max)
+        try time("a port that no flow has, seven days", query, limit: .max)
+        query.port = .init("tcp/5390")
+        try time("a port of one flow in 120, seven days, the latest 1000", query, limit: 1000)
+        query.peer = .init("10.0.39.9")
+        try time("that port, of an address that no flow has", query, limit: .max)
+        query.peer = .init("198.0.0.5")
+        query.port = .init("tcp/9")
+        try time("neither port nor address has a flow", query, limit: .max)
+        query.peer = .init("10.0.198.2")
+        query.port = .init("tcp/5390")
+        try time("that port, of the address with the fewest flows, seven days", query, limit: .max)
     }
 
     // MARK: - NetFlow 5 (Cisco), 30 records of 48 bytes in a message
