@@ -119,6 +119,7 @@ let package = Package(
         library("Digests", uses: ["CCrypto"]),
         library("YAML", uses: ["CYAML"]),
         library("HTTPClient", uses: ["Timestamps", "CCurl"]),
+        library("CrowdSec", uses: ["Timestamps", "SystemSupport", "TextFormats", "HTTPClient"]),
         library("MailClient", uses: ["HTTPClient", "CCurl"]),
         library("HTTPServer", uses: ["CMicroHTTPD", "SystemSupport"]),
         library("NetworkAddresses"),
@@ -205,7 +206,7 @@ let package = Package(
             "Responses",
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "HTTPClient",
-                "Workloads", "Quarantine", logging, system,
+                "Workloads", "CrowdSec", "Quarantine", logging, system,
             ]),
         library(
             "EventStore",
@@ -322,6 +323,7 @@ let package = Package(
         tests(of: "YAML"),
         tests(of: "HTTPClient"),
         tests(of: "MailClient"),
+        tests(of: "CrowdSec", uses: ["Timestamps"]),
         tests(of: "HTTPServer"),
         tests(
             of: "ControlServer",

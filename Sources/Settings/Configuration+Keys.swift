@@ -166,6 +166,10 @@ extension Configuration {
         .value("replace", \.replaces, .optional(.flag)),
         .value("binding", \.binding, .optional(.text)),
         .value("network", \.network, .optional(.text)),
+        .value("url", \.url, .optional(.text)),
+        .value("machine", \.machine, .optional(.text)),
+        .value("password_file", \.passwordFile, .optional(.text)),
+        .value("private", \.sharesPrivate, .optional(.flag)),
     ]
 
     private static let stepKeys: [SettingKey<RequestStep>] = [

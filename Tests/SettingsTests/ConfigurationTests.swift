@@ -62,7 +62,8 @@ struct ConfigurationTests {
         + "content: form, capture: '.id', headers_file: '/etc/h', ca_file: '/etc/ca', "
         + "program: '/bin/x', arguments: ['a', 'b c'], user: 'nobody', verifies: true, "
         + "interfaces: ['wg0'], networks: true, keep_dns: true, replace: true, binding: 'b', "
-        + "network: 'ward'}"
+        + "network: 'ward', url: 'https://h/l', machine: 'gw1', password_file: '/etc/pw', "
+        + "private: true}"
 
     /// A notification with every key.
     private static let notification =

@@ -123,6 +123,12 @@ public struct QuarantineRule: Sendable, Equatable {
     /// Whether an operator added it, not the policy.
     public var isByHand: Bool { level == 0 }
 
+    /// The beginning of the origin of rules that were made of CrowdSec's decisions.
+    public static let crowdSecOrigin = "crowdsec:"
+
+    /// Whether it was made of another program's decision. It begins no response.
+    public var isAdopted: Bool { origin.hasPrefix(Self.crowdSecOrigin) }
+
     /// The command that removes it.
     public var undo: String { "lazaret quarantine release \(target)" }
 
