@@ -276,8 +276,9 @@ let package = Package(
                 "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
                 "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
                 "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
-                "FlowHistory", "Enforcement", "Responses", "EventStore", "Events", "Decisions",
-                "EventDelivery", "ModelFiles", "Recording", "StatusReport", logging, system,
+                "FlowHistory", "Enforcement", "CrowdSec", "Responses", "EventStore", "Events",
+                "Decisions", "EventDelivery", "ModelFiles", "Recording", "StatusReport", logging,
+                system,
             ]),
         library(
             "Settings",
@@ -420,7 +421,8 @@ let package = Package(
                 "Timestamps", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "Workloads", "SenderAttribution",
                 "FeatureExtraction", "AttackPatterns", "AnomalyModel", "AnomalyDetection", "Events",
-                "EventDelivery", "EventStore", "Offline", "Recording", "StatusReport",
+                "EventDelivery", "EventStore", "Offline", "Recording", "StatusReport", "CrowdSec",
+                "Quarantine",
             ]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit", "Timestamps"],

@@ -65,6 +65,11 @@ struct ConfigurationTests {
         + "network: 'ward', url: 'https://h/l', machine: 'gw1', password_file: '/etc/pw', "
         + "private: true}"
 
+    /// A source of decisions with every key.
+    private static let source =
+        "{name: 'hub', url: 'https://h/l', key_file: '/etc/key', ca_file: '/etc/ca', "
+        + "origins: ['CAPI'], interval: 1m, most: 7, longest: 1h}"
+
     /// A notification with every key.
     private static let notification =
         "{name: 'n', type: slack, severity: high, url: 'https://h/a', url_file: '/etc/u', "
@@ -155,6 +160,8 @@ struct ConfigurationTests {
                 within: 2m
               further_responses:
                 - \(Self.response)
+              decisions_from:
+                - \(Self.source)
             protected:
               - {prefix: '10.0.0.0/8', reason: 'it''s ours'}
             allow:
