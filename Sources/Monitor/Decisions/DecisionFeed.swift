@@ -73,9 +73,11 @@ final class DecisionFeed: Sendable {
                 let changes = try await source.bouncer.pull(isStart: isStart)
                 book.take(changes, isStart: isStart, now: Clock.monotonic())
                 if isStart { lastStart = asked }
-                if failures > 0 { logger.notice("decisions of \(source.name) are read again") }
-                (failures, trouble) = (0, "")
-                book = await apply(book, source)
+                if !trouble.isEmpty { logger.notice("decisions of \(source.name) are read again") }
+                trouble = ""
+                let isDone: Bool
+                (book, isDone) = await apply(book, source)
+                failures = isDone ? 0 : failures + 1
             } catch {
                 if Task.isCancelled { return }
                 (lastStart, failures) = (nil, failures + 1)
@@ -110,7 +112,12 @@ final class DecisionFeed: Sendable {
     }
 
     /// Makes the rules that follow from the decisions.
-    private func apply(_ old: DecisionBook, _ source: DecisionSource) async -> DecisionBook {
+    ///
+    /// - Returns: whether ledger and kernel have taken them. If not, it is not tried as often: each
+    ///   attempt is in the audit trail.
+    private func apply(
+        _ old: DecisionBook, _ source: DecisionSource
+    ) async -> (DecisionBook, isDone: Bool) {
         var book = old
         do throws(QuarantineError) {
             let (rules, limits, now) = try await quarantine.use { engine, now in
@@ -135,13 +142,19 @@ final class DecisionFeed: Sendable {
             while !rest.isEmpty, !Task.isCancelled {
                 let part = Array(rest.prefix(Self.batch))
                 rest = rest.dropFirst(part.count)
-                report(
-                    try await quarantine.use { (engine, now) throws(QuarantineError) in
-                        try engine.adopt(part, from: source.name, now: now)
-                    })
+                let outcomes = try await quarantine.use { (engine, now) throws(QuarantineError) in
+                    try engine.adopt(part, from: source.name, now: now)
+                }
+                report(outcomes)
+                if !outcomes.isEmpty, outcomes.allSatisfy({ $0.failure != nil }) {
+                    return (book, false)
+                }
             }
-        } catch { logger.error("decisions of \(source.name): \(error)") }
-        return book
+            return (book, true)
+        } catch {
+            logger.error("decisions of \(source.name): \(error)")
+            return (book, false)
+        }
     }
 
     private func withdraw(
