@@ -119,6 +119,7 @@ let package = Package(
         library("Digests", uses: ["CCrypto"]),
         library("YAML", uses: ["CYAML"]),
         library("HTTPClient", uses: ["Timestamps", "CCurl"]),
+        library("CrowdSec", uses: ["Timestamps", "SystemSupport", "TextFormats", "HTTPClient"]),
         library("MailClient", uses: ["HTTPClient", "CCurl"]),
         library("HTTPServer", uses: ["CMicroHTTPD", "SystemSupport"]),
         library("NetworkAddresses"),
@@ -205,7 +206,7 @@ let package = Package(
             "Responses",
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "HTTPClient",
-                "Workloads", "Quarantine", logging, system,
+                "Workloads", "CrowdSec", "Quarantine", logging, system,
             ]),
         library(
             "EventStore",
@@ -275,8 +276,9 @@ let package = Package(
                 "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
                 "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
                 "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
-                "FlowHistory", "Enforcement", "Responses", "EventStore", "Events", "Decisions",
-                "EventDelivery", "ModelFiles", "Recording", "StatusReport", logging, system,
+                "FlowHistory", "Enforcement", "CrowdSec", "Responses", "EventStore", "Events",
+                "Decisions", "EventDelivery", "ModelFiles", "Recording", "StatusReport", logging,
+                system,
             ]),
         library(
             "Settings",
@@ -322,6 +324,7 @@ let package = Package(
         tests(of: "YAML"),
         tests(of: "HTTPClient"),
         tests(of: "MailClient"),
+        tests(of: "CrowdSec", uses: ["Timestamps"]),
         tests(of: "HTTPServer"),
         tests(
             of: "ControlServer",
@@ -421,7 +424,8 @@ let package = Package(
                 "Timestamps", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "Workloads", "SenderAttribution",
                 "FeatureExtraction", "AttackPatterns", "AnomalyModel", "AnomalyDetection", "Events",
-                "EventDelivery", "EventStore", "Offline", "Recording", "StatusReport",
+                "EventDelivery", "EventStore", "Offline", "Recording", "StatusReport", "CrowdSec",
+                "Quarantine",
             ]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit", "Timestamps"],

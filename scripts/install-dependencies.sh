@@ -45,8 +45,22 @@ venv() {
     /usr/bin/python3 -m venv .build/venv
     .build/venv/bin/pip install -q "${modules[@]}"
 }
+# CrowdSec and its bouncer are only unpacked: the installation registers with a central server, and starts services.
+unpack() {
+    local folder package
+    [ "${#modules[@]}" -gt 0 ] && [ ! -x .build/crowdsec/usr/bin/crowdsec-firewall-bouncer ] || return 0
+    command -v apt-get >/dev/null || return 0
+    echo "Unpacking crowdsec in .build/crowdsec"
+    folder=$(mktemp -d)
+    chmod 755 "$folder"
+    if (cd "$folder" && apt-get download -qq crowdsec crowdsec-firewall-bouncer 2>/dev/null); then
+        for package in "$folder"/*.deb; do dpkg-deb -x "$package" .build/crowdsec; done
+    fi
+    rm -r "$folder"
+}
 if [ ${#missing[@]} -eq 0 ]; then
     venv
+    unpack
     exit
 fi
 
@@ -82,3 +96,4 @@ for package in "${servers[@]}"; do
     [ ${#units[@]} -eq 0 ] || "${sudo[@]}" systemctl disable --quiet "${units[@]}" 2>/dev/null || true
 done
 venv
+unpack

@@ -55,6 +55,8 @@ public struct Monitor {
         public var flushesConnections = false
         /// What is done about an offender besides its fence.
         public var responses: [ResponseEntry] = []
+        /// Other programs whose decisions become rules.
+        public var decisionSources: [DecisionSource] = []
         public var discovery = ProtectedDiscovery()
         /// How long a node without a model learns before it judges.
         public var learningTime = Interval.seconds(86_400)
@@ -223,12 +225,17 @@ public struct Monitor {
             hub.close()
         }
         live.connect(quarantine.service, decisions, logger: logger)
+        let feed = DecisionFeed(
+            quarantine: quarantine.service, enforcement: enforcement, logger: logger
+        ) { decisions.submit($0) }
+        feed.follow(options.decisionSources)
+        defer { feed.stop() }
         var watch = MonitorLoop(
             monitor: self,
             parts: MonitorParts(
                 source: source, live: live, decisions: decisions, quarantine: quarantine.service,
-                responses: responses, recorder: recorder, recording: recording, history: history,
-                logger: logger),
+                responses: responses, feed: feed, recorder: recorder, recording: recording,
+                history: history, logger: logger),
             requests: requests)
         guard let model = try model ?? watch.learn() else { return }
         try watch.run(by: model)
@@ -287,7 +294,7 @@ public struct Monitor {
             }
             guard let known else { return nil }
             var situation = ResponseSituation(
-                rules: Array(known.0.values),
+                rules: known.0.values.filter { !$0.isAdopted },
                 isActing: enforcement.isReal && enforcement.isActing, protected: known.1,
                 allowlist: known.2, inventory: known.3)
             guard !enforcement.isReal else { return situation }
@@ -295,7 +302,9 @@ public struct Monitor {
             // the ledger, and still in the kernel.
             guard let stored = try? store.openRules() else { return nil }
             let now = Clock.now()
-            situation.rules = stored.filter { !$0.isDryRun && $0.expires > now }
+            situation.rules = stored.filter {
+                !$0.isDryRun && !$0.isAdopted && $0.expires > now
+            }
             return situation
         }
         engine.start()

@@ -284,6 +284,7 @@ struct MonitorLoop {
             let named = options.discovery.named
             try parts.quarantine.reconfigure(policy, allowlist: allowlist, protecting: named)
             parts.responses.replace(options.responses)
+            parts.feed.follow(options.decisionSources)
             watch(interfaces: options.interfaces)
             logger.info("configuration, model and feedback were read again")
             return model

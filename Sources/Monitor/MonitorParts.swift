@@ -11,6 +11,7 @@ struct MonitorParts {
     let decisions: DecisionThread
     let quarantine: QuarantineService
     let responses: ResponseEngine
+    let feed: DecisionFeed
     let recorder: EventRecorder
     let recording: PacketRecording?
     /// Nil: flows are not kept.

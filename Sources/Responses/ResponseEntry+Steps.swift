@@ -11,9 +11,11 @@ extension ResponseEntry {
     /// - Parameters:
     ///   - cluster: the cluster that the node belongs to; nil: none.
     ///   - folder: where evidence is kept.
+    ///   - clock: the time by which the ledger counts.
     /// - Throws: `.failed` if the action needs a cluster and there is none.
     func steps(
-        cluster: ClusterAddress?, evidence folder: String
+        cluster: ClusterAddress?, evidence folder: String,
+        clock: @escaping @Sendable () -> Timestamp = { Clock.now() }
     ) throws(ResponseError) -> any ResponseAction {
         switch action {
         case .evidence:
@@ -26,6 +28,7 @@ extension ResponseEntry {
         case .request: return RequestAction()
         case .exec: return ExecAction()
         case .wireguard: return WireGuardAction()
+        case .crowdsec: return CrowdSecAction(clock: clock)
         case .networkPolicy: return NetworkPolicyAction(cluster: try known(cluster))
         case .evict: return EvictAction(cluster: try known(cluster))
         case .cordon: return CordonAction(cluster: try known(cluster))

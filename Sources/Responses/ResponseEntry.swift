@@ -19,6 +19,8 @@ public struct ResponseEntry: Sendable, Equatable {
         case exec
         /// Takes the allowed addresses from a peer of WireGuard.
         case wireguard
+        /// Tells CrowdSec, and so every bouncer, of an offender outside.
+        case crowdsec
         /// Isolates a pod by a label and a NetworkPolicy.
         case networkPolicy = "network_policy"
         /// Evicts a pod.
@@ -34,7 +36,7 @@ public struct ResponseEntry: Sendable, Equatable {
         public var isOnContainer: Bool {
             switch self {
             case .evidence, .disconnect, .pause, .stop: true
-            case .request, .exec, .wireguard: false
+            case .request, .exec, .wireguard, .crowdsec: false
             case .networkPolicy, .evict, .cordon, .scale, .revoke: false
             }
         }
@@ -43,7 +45,8 @@ public struct ResponseEntry: Sendable, Equatable {
         var isOnCluster: Bool {
             switch self {
             case .networkPolicy, .evict, .cordon, .scale, .revoke: true
-            case .evidence, .disconnect, .pause, .stop, .request, .exec, .wireguard: false
+            case .evidence, .disconnect, .pause, .stop: false
+            case .request, .exec, .wireguard, .crowdsec: false
             }
         }
 
@@ -61,7 +64,7 @@ public struct ResponseEntry: Sendable, Equatable {
             case .disconnect: 0
             case .stop: 1
             case .pause: 2
-            case .request, .exec, .wireguard, .evidence: 3
+            case .request, .exec, .wireguard, .crowdsec, .evidence: 3
             case .networkPolicy, .evict, .cordon, .scale, .revoke: 3
             }
         }
@@ -113,6 +116,13 @@ public struct ResponseEntry: Sendable, Equatable {
     public var replaces: Bool?
     /// The name of the RoleBinding that is deleted.
     public var binding: String?
+    /// The URL of CrowdSec's Local API, without `/v1`.
+    public var url: String?
+    /// The machine's name and the file with its password.
+    public var machine: String?
+    public var passwordFile: String?
+    /// Whether CrowdSec is also told of workloads and private addresses; nil: it is not.
+    public var sharesPrivate: Bool?
 
     /// The network that a container is moved to when it leaves its own; nil: none.
     public var network: String?
@@ -172,7 +182,8 @@ extension ResponseEntry {
         if grace != nil, action != .stop { faults.append("'grace' is for 'action: stop' only") }
         if timeout != nil, action.isOnContainer, action != .evidence {
             faults.append(
-                "'timeout' is for 'action: request', 'exec', 'wireguard' and 'evidence' only")
+                "'timeout' is for 'action: request', 'exec', 'wireguard', 'crowdsec' and "
+                    + "'evidence' only")
         }
         if commits != nil || kept != nil, action != .evidence {
             faults.append("'commit' and 'keep' are for 'action: evidence' only")
@@ -184,7 +195,8 @@ extension ResponseEntry {
             steps.filter { $0.1 != nil }.map(\.0)
             + [
                 ("content", content != nil), ("capture", capture != nil),
-                ("headers_file", headersFile != nil), ("ca_file", authoritiesFile != nil),
+                ("headers_file", headersFile != nil),
+                ("ca_file", authoritiesFile != nil && action != .crowdsec),
             ].filter(\.1).map(\.0)
         if action == .request {
             faults += requestFaults(steps)
@@ -216,6 +228,12 @@ extension ResponseEntry {
         } else if program != nil || !arguments.isEmpty || user != nil || verifies != nil {
             faults.append(
                 "'program', 'arguments', 'user' and 'verifies' are for 'action: exec' only")
+        }
+        if action == .crowdsec {
+            faults += crowdSecFaults
+        } else if url != nil || machine != nil || passwordFile != nil || sharesPrivate != nil {
+            faults.append(
+                "'url', 'machine', 'password_file' and 'private' are for 'action: crowdsec' only")
         }
         return faults
     }
@@ -283,6 +301,7 @@ extension ResponseEntry {
     /// - Throws: `.failed` if one cannot be used.
     public func checkFiles() throws(ResponseError) {
         if let headersFile { _ = try HeadersFile.read(headersFile) }
+        if let passwordFile { try Self.checkPassword(in: passwordFile) }
         if let authoritiesFile, !Files.exists(authoritiesFile) {
             throw .failed("\(authoritiesFile): cannot be read")
         }

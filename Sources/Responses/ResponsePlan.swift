@@ -1,3 +1,4 @@
+internal import CrowdSec
 internal import FoundationEssentials
 internal import NetworkAddresses
 public import Quarantine
@@ -136,6 +137,12 @@ public struct ResponsePreview: Sendable {
             return (
                 "\(plan.apply.method) \(plan.apply.masked.url)",
                 "\(plan.undo.method) \(plan.undo.masked.url)", []
+            )
+        case .crowdsec:
+            let plan = try CrowdSecPlan(record)
+            return (
+                "adds a decision (ban) on \(plan.ban.value) to CrowdSec at \(plan.url)",
+                "the decision is deleted", [plan.command]
             )
         case .exec:
             let plan = try ExecPlan(record)

@@ -46,16 +46,30 @@ extension ResponseRecord {
                 switch entry.action {
                 case .exec: ExecPlan(entry, values).text
                 case .wireguard: WireGuardPlan(entry, values)?.text
+                case .crowdsec:
+                    CrowdSecPlan(entry, rule, isInside: isInside(rule, workload, situation))?.text
                 case _ where entry.action.isOnCluster: ClusterPlan(entry, values)?.text
                 default: RequestPlan(entry, values)?.text
                 }
             guard let undo else { return nil }
-            return ResponseRecord(
+            var record = ResponseRecord(
                 entry: entry.name, action: entry.action.rawValue, ruleID: rule.id,
                 target: "\(rule.target)", object: "\(rule.target)", name: "\(rule.target)",
                 workload: workload, undo: undo, eventID: rule.eventID, created: now, changed: now,
                 expires: rule.expires)
+            if entry.action == .crowdsec, let doubt = CrowdSecPlan.doubt(about: rule) {
+                (record.state, record.detail) = (.skipped, doubt)
+            }
+            return record
         }
+    }
+
+    /// Whether the target is a workload, or belongs to a network of this node.
+    private static func isInside(
+        _ rule: QuarantineRule, _ workload: String?, _ situation: ResponseSituation
+    ) -> Bool {
+        guard workload == nil, let prefix = rule.target.prefix else { return true }
+        return situation.inventory.networks.contains { $0.prefix.overlaps(prefix) }
     }
 
     /// The name of the rule's workload; nil for what is no known workload.

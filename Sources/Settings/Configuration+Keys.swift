@@ -137,6 +137,18 @@ extension Configuration {
         .value("flush_connections", \.flushesConnections, .flag),
         .section("subnets", \.policy, subnetKeys),
         .records("further_responses", \.responses, responseKeys, from: ResponseEntry()),
+        .records("decisions_from", \.decisionSources, decisionKeys, from: DecisionSource()),
+    ]
+
+    private static let decisionKeys: [SettingKey<DecisionSource>] = [
+        .value("name", \.name, .text, isRequired: true),
+        .value("url", \.url, .text, isRequired: true),
+        .value("key_file", \.keyFile, .text, isRequired: true),
+        .value("ca_file", \.authoritiesFile, .optional(.text)),
+        .value("origins", \.origins, .list(.text)),
+        .value("interval", \.interval, .span(1...3600)),
+        .value("most", \.most, .number(1...20_000)),
+        .value("longest", \.longest, .span(60...2_592_000)),
     ]
 
     private static let responseKeys: [SettingKey<ResponseEntry>] = [
@@ -166,6 +178,10 @@ extension Configuration {
         .value("replace", \.replaces, .optional(.flag)),
         .value("binding", \.binding, .optional(.text)),
         .value("network", \.network, .optional(.text)),
+        .value("url", \.url, .optional(.text)),
+        .value("machine", \.machine, .optional(.text)),
+        .value("password_file", \.passwordFile, .optional(.text)),
+        .value("private", \.sharesPrivate, .optional(.flag)),
     ]
 
     private static let stepKeys: [SettingKey<RequestStep>] = [

@@ -45,6 +45,13 @@ public struct ConfigurationCheck {
         for entry in configuration.monitor.responses {
             _ = attempt("quarantine.further_responses") { try entry.checkFiles() }
         }
+        let sources = configuration.monitor.decisionSources
+        for reason in DecisionSource.faults(in: sources) {
+            faults.append(Fault(key: "quarantine.decisions_from", reason: reason))
+        }
+        for source in sources {
+            _ = attempt("quarantine.decisions_from") { try source.checkFiles() }
+        }
         let notify = configuration.monitor.delivery.notify
         for reason in NotifyEntry.faults(in: notify) {
             faults.append(Fault(key: "notify", reason: reason))

@@ -108,6 +108,19 @@ extension Doctor {
             : add(.ok, "webhook", "events are signed with \(secret)")
     }
 
+    /// Asks the sources of decisions.
+    mutating func decisionSources() async {
+        guard !isFaulty("quarantine.decisions_from") else { return }
+        for source in configuration.monitor.decisionSources {
+            let subject = "decisions \(source.name)"
+            if let trouble = await source.trouble() {
+                add(.warning, subject, "\(trouble); none becomes a rule until it answers")
+            } else {
+                add(.ok, subject, "\(source.url) answers and accepts the key")
+            }
+        }
+    }
+
     private mutating func notification(_ entry: NotifyEntry) {
         let subject = "notify \(entry.name)"
         let trial = "'lazaret notify test \(entry.name)' sends a message"

@@ -54,6 +54,7 @@ public struct Doctor {
         model()
         state()
         sinks()
+        await decisionSources()
         clock()
         memory()
         return findings

@@ -55,6 +55,16 @@ struct ConfigurationCheckTests {
             "quarantine: {further_responses: [{name: a, action: exec, program: /nonexist/p}]}",
             "quarantine.further_responses", "/nonexist/p: no such program"
         ),
+        (
+            """
+            quarantine: {further_responses: [{name: a, action: crowdsec, url: 'https://h', \
+            machine: m, password_file: /nonexist/w}]}
+            """, "quarantine.further_responses", "/nonexist/w: cannot be read"
+        ),
+        (
+            "quarantine: {decisions_from: [{name: a, url: 'https://h', key_file: /nonexist/k}]}",
+            "quarantine.decisions_from", "/nonexist/k: cannot be read"
+        ),
     ])
     func aConfigurationThatPreventsTheStartIsRefusedWithFileAndKey(
         line: String, key: String, words: String
@@ -99,6 +109,31 @@ struct ConfigurationCheckTests {
                 .replacingOccurrences(of: from, with: to)
             try refuses(scratch.write(name, Data(text.utf8)), key, words)
         }
+    }
+
+    @Test func sourcesOfDecisionsAreCheckedToo() throws {
+        let key = try scratch.write("key", Data("a key\n".utf8), mode: 0o600)
+        for (entry, words) in [
+            ("{name: a, url: 'http://192.0.2.1', key_file: \(key)}", "must be https"),
+            ("{name: 'a:b', url: 'https://h', key_file: \(key)}", "no colon"),
+            ("{name: a, url: 'https://h', key_file: \(key), origins: ['a&b']}", "must be words"),
+            (
+                "{name: a, url: 'https://h', key_file: \(key), origins: [cscli, lazaret]}",
+                "is what Lazaret itself has told CrowdSec"
+            ),
+            (
+                "{name: a, url: 'https://h', key_file: \(key), ca_file: /nonexist/c}",
+                "/nonexist/c: cannot be read"
+            ),
+        ] {
+            try refuses(
+                file("quarantine: {decisions_from: [\(entry)]}", name: "sources.yaml"),
+                "quarantine.decisions_from", words)
+        }
+        try scratch.write("key", Data("a key\n".utf8), mode: 0o644)
+        try refuses(
+            file("quarantine: {decisions_from: [{name: a, url: 'https://h', key_file: \(key)}]}"),
+            "quarantine.decisions_from", "chmod 600")
     }
 
     private func refuses(_ file: String, _ key: String, _ words: String) throws {

@@ -73,13 +73,13 @@ final class ResponseBench: Sendable {
     func fence(
         _ target: String, id: String = "r1", action: QuarantineRule.Action = .drop,
         created: Int64 = 2000, workload: String? = "shop/web", isForced: Bool = false,
-        isDryRun: Bool = false, level: Int = 1
+        isDryRun: Bool = false, level: Int = 1, evidence: String = "", origin: String = "policy"
     ) {
         let rule = QuarantineRule(
             id: id, target: TestKit.target(target), action: action, state: .active,
             created: Timestamp(second: created), expires: Timestamp(second: created + 600),
             level: level, reason: "port scan", eventID: "e1", workload: workload,
-            isForced: isForced, isDryRun: isDryRun)
+            origin: origin, isForced: isForced, isDryRun: isDryRun, evidence: evidence)
         rules.withLock { $0.append(rule) }
     }
 

@@ -62,7 +62,13 @@ struct ConfigurationTests {
         + "content: form, capture: '.id', headers_file: '/etc/h', ca_file: '/etc/ca', "
         + "program: '/bin/x', arguments: ['a', 'b c'], user: 'nobody', verifies: true, "
         + "interfaces: ['wg0'], networks: true, keep_dns: true, replace: true, binding: 'b', "
-        + "network: 'ward'}"
+        + "network: 'ward', url: 'https://h/l', machine: 'gw1', password_file: '/etc/pw', "
+        + "private: true}"
+
+    /// A source of decisions with every key.
+    private static let source =
+        "{name: 'hub', url: 'https://h/l', key_file: '/etc/key', ca_file: '/etc/ca', "
+        + "origins: ['CAPI'], interval: 1m, most: 7, longest: 1h}"
 
     /// A notification with every key.
     private static let notification =
@@ -154,6 +160,8 @@ struct ConfigurationTests {
                 within: 2m
               further_responses:
                 - \(Self.response)
+              decisions_from:
+                - \(Self.source)
             protected:
               - {prefix: '10.0.0.0/8', reason: 'it''s ours'}
             allow:

@@ -140,7 +140,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
     ) -> QuarantineRule {
         var rule = decided
         rule.state = .pending
-        rule.origin = actor.name
+        if !decided.isAdopted { rule.origin = actor.name }
         rule.isForced = actor.isForcing
         rule.isDryRun = actuator.isDryRun
         guard let known, known.state != .ended else { return rule }

@@ -100,7 +100,7 @@ extension QuarantinePolicy {
     }
 
     /// Why a target is never fenced, whatever it does.
-    private func rail(
+    func rail(
         _ subject: QuarantineTarget, time: Timestamp
     ) -> QuarantineDecision.Refusal? {
         if let why = protected.objection(to: subject) { return .protected(why) }

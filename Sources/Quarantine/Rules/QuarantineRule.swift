@@ -82,7 +82,8 @@ public struct QuarantineRule: Sendable, Equatable {
     public var created: Timestamp
     /// When the kernel removes it by itself.
     public var expires: Timestamp
-    /// 1 for the first rule on an offender, 2 for the second, and so on; 0 if added by an operator.
+    /// 1 for the first rule on an offender, 2 for the second, and so on; 0 if added by an operator
+    /// or for another program.
     public var level: Int
     /// Whether the operator overrode the protected set for it.
     public var isForced: Bool
@@ -120,8 +121,14 @@ public struct QuarantineRule: Sendable, Equatable {
 
     public var key: Key { Key(target: target, action: action) }
 
-    /// Whether an operator added it, not the policy.
+    /// Whether an operator added it, or another program asked for it, and not the policy.
     public var isByHand: Bool { level == 0 }
+
+    /// The beginning of the origin of rules that were made of CrowdSec's decisions.
+    public static let crowdSecOrigin = "crowdsec:"
+
+    /// Whether it was made of another program's decision. It begins no response.
+    public var isAdopted: Bool { origin.hasPrefix(Self.crowdSecOrigin) }
 
     /// The command that removes it.
     public var undo: String { "lazaret quarantine release \(target)" }
@@ -202,7 +209,7 @@ extension QuarantineRule {
         set { change { $0.workload = newValue } }
     }
 
-    /// The origin: "policy", or a person's name.
+    /// The origin: "policy", a person's name, or `crowdsec:` and a scenario.
     public var origin: String {
         get { words.value.origin }
         set { change { $0.origin = newValue } }

@@ -1,3 +1,4 @@
+internal import HTTPClient
 internal import SystemSupport
 
 /// A container engine of this node.

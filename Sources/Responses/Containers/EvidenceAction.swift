@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import HTTPClient
 internal import SystemPackage
 internal import SystemSupport
 internal import TextFormats

@@ -221,6 +221,7 @@ extension ResponseEngine {
             state.entries.first { $0.name == record.entry && $0.action == kind }
         }
         // What undo needs is in the ledger.
-        return try (known ?? ResponseEntry(kind)).steps(cluster: cluster, evidence: evidenceFolder)
+        return try (known ?? ResponseEntry(kind)).steps(
+            cluster: cluster, evidence: evidenceFolder, clock: clock)
     }
 }

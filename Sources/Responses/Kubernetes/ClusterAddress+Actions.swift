@@ -38,7 +38,7 @@ extension ClusterPlan {
                 "deletes RoleBinding \(namespace)/\(object)", "it is made again",
                 ["kubectl create -f -    # the ledger has the object"]
             )
-        case .evidence, .disconnect, .pause, .stop, .request, .exec, .wireguard:
+        case .evidence, .disconnect, .pause, .stop, .request, .exec, .wireguard, .crowdsec:
             return ("", "", [])
         }
     }

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import HTTPClient
 public import Workloads
 
 /// The API of the cluster that this node belongs to.

@@ -1,22 +1,8 @@
 internal import FoundationEssentials
 internal import HTTPClient
 
-/// Requests to an HTTP interface of an engine or a cluster, each with a time limit and a bounded
-/// answer.
-struct APIConnection: Sendable {
-    /// The beginning of every URL.
-    var base: String
-    /// The path of a Unix socket; nil: the URL's host.
-    var socket: String?
-    var tls = TLSOptions()
-    /// Called for every request, because a token may change.
-    var headers: @Sendable () -> [(name: String, value: String)] = { [] }
-    /// How errors name it.
-    var name: String
-
-    /// The greatest number of bytes of an answer.
-    private static let answerLimit = 16 << 20
-
+/// Requests to an engine or a cluster.
+extension APIConnection {
     /// Asks for one object.
     ///
     /// - Throws: `.gone` if it does not exist.
@@ -49,17 +35,10 @@ struct APIConnection: Sendable {
         _ method: String, _ path: String, body: String?, content: String = Self.json,
         seconds: Int64 = 10, accepting accepted: Set<Int>
     ) async throws(ResponseError) -> (status: Int, body: [UInt8]) {
-        var request = HTTPRequest(url: base + path, socket: socket)
-        request.method = method
-        request.tls = tls
-        request.timeout = .seconds(seconds)
-        request.headers = headers() + [("Accept", Self.json)]
-        if method != "GET" {
-            request.body = Array((body ?? "").utf8)
-            if body != nil { request.headers.append(("Content-Type", content)) }
-        }
         let answer: (status: Int, body: [UInt8])
-        do { answer = try await request.answer(upTo: Self.answerLimit) } catch {
+        do {
+            answer = try await ask(method, path, body: body, content: content, seconds: seconds)
+        } catch {
             throw .failed("\(name): \(method) \(path.prefix(200)): \(error)")
         }
         if (200..<300).contains(answer.status) || accepted.contains(answer.status) {
@@ -70,8 +49,6 @@ struct APIConnection: Sendable {
             + Self.message(in: answer.body)
         throw answer.status == 404 ? .gone(why) : .failed(why)
     }
-
-    static let json = "application/json"
 
     private struct Message: Decodable {
         var message: String?
