@@ -34,7 +34,8 @@ extension Detector {
             baselineName: group.name, score: 1, pValue: scaleModel.calibration.pValue(1),
             threshold: scaleModel.threshold, pattern: pattern, strength: found.strength,
             excess: max(Self.farBeyond, excess.sorted(by: >).prefix(4).reduce(0, +)),
-            level: mayFence ? .quarantine : .watch, isFarBeyond: mayFence, grounds: .stated([reason]))
+            level: mayFence ? .quarantine : .watch, isFarBeyond: mayFence,
+            grounds: .stated([reason]))
     }
 
     /// The verdict on a scan that goes on for longer than a window. Its probes raise alerts by
