@@ -10,11 +10,16 @@ public enum ModelReport {
     /// The number of workloads with a thin training that are listed.
     private static let shownThin = 8
 
+    /// The number of workloads that are named.
+    private static let shownWorkloads = 20
+
     /// The model on one page; `withGraph` adds its contacts.
     public static func text(_ model: Model, withGraph: Bool = false) -> String {
         let provenance = model.provenance
         let seconds = Int64((provenance.last - provenance.first).wholeSeconds)
         let own = workloads(model)
+        let shown = own.prefix(shownWorkloads)
+        let more = own.count > shown.count ? " and \(own.count - shown.count) more" : ""
         var lines = [
             "model \(model.identifier)",
             """
@@ -22,7 +27,7 @@ public enum ModelReport {
             \(provenance.packetCount) packets, \
             \(length(seconds)) from \(UTC.timestamp(provenance.first))
             """,
-            "  workloads      \(own.count): \(own.joined(separator: ", "))",
+            "  workloads      \(own.count): \(shown.joined(separator: ", "))\(more)",
             """
               graph          \(model.graph.namedEdges.count) edges, \(model.graph.dnsNames.count) \
             DNS names, \

@@ -115,6 +115,11 @@ struct SampleCaptureTests {
         let cleaned = try train("captures/mixed.pcap", "--exclude-suspects")
         #expect(cleaned.errors.contains("left out: worker (10.60.4.13), port scan"))
         #expect(try found() >= 15)
+        let nothing = try train("captures/mixed.pcap", "--exclude-suspects", "host 203.0.113.66")
+        #expect(nothing.status == 1)
+        #expect(
+            nothing.errors.contains("all traffic was left out")
+                && nothing.errors.contains("203.0.113.66, port scan"), "\(nothing.errors)")
     }
 
     @Test func withoutAModelTheScannerRanksFirst() throws {

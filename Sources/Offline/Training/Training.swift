@@ -97,6 +97,10 @@ public struct Training {
         }
         tracker.finish()
         while let window = tracker.nextWindow() { trainer.observe(window) }
+        if trainer.workloadCount == 0, let suspect = excluded.first {
+            throw ModelError.tooLittleData(
+                "all traffic was left out, because it does not look clean: \(suspect.text)")
+        }
         var provenance = Model.Provenance()
         provenance.sources = paths.map(\.lastPathComponent)
         provenance.first = first.first
