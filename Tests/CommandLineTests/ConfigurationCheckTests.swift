@@ -119,7 +119,7 @@ struct ConfigurationCheckTests {
             ("{name: a, url: 'https://h', key_file: \(key), origins: ['a&b']}", "must be words"),
             (
                 "{name: a, url: 'https://h', key_file: \(key), origins: [cscli, lazaret]}",
-                "is what Lazaret itself has told CrowdSec"
+                "is what Lazaret itself has pushed to CrowdSec"
             ),
             (
                 "{name: a, url: 'https://h', key_file: \(key), ca_file: /nonexist/c}",

@@ -2,7 +2,7 @@ import Foundation
 import TestKit
 import Testing
 
-/// A real CrowdSec and its bouncer for nftables, told by a monitor.
+/// A monitor pushes decisions to a real CrowdSec and its bouncer for nftables.
 @Suite(.needsKernel, .needsCrowdSec, .needs("curl"), .timeLimit(.minutes(20)))
 struct CrowdSecTests {
     private let bench: FaultBench

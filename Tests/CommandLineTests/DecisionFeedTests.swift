@@ -159,8 +159,8 @@ struct DecisionFeedTests {
         #expect(try doctor().contains("answers and accepts the key"))
     }
 
-    /// What this node has told CrowdSec does not come back as a fence of CrowdSec, and the other
-    /// way round.
+    /// What this node has pushed to CrowdSec does not come back as a fence, and the other way
+    /// round.
     @Test func decisionsDoNotGoRoundInCircles() throws {
         let password = try bench.scratch.write(
             "password", Data("a long password\n".utf8), mode: 0o600)

@@ -96,8 +96,8 @@ struct CloudResponseTests {
         #expect(cloud.removals == 0)
     }
 
-    /// Without room for another rule the fence alone stays, and what was begun is undone.
-    @Test func aFullFirewallIsGivenUp() throws {
+    /// Without room for another rule the fence alone stays, and the rule is added once there is.
+    @Test func aFullFirewallIsTriedAgain() throws {
         let cloud = try Cloud()
         cloud.change { $0.room = 2 }
         let engine = bench.engine([try entry(cloud)])

@@ -46,7 +46,8 @@ public struct DecisionSource: Sendable, Equatable {
             faults.append("'origins' must be words, such as cscli")
         }
         if origins.contains(Ban.origin) {
-            faults.append("'origins': '\(Ban.origin)' is what Lazaret itself has told CrowdSec")
+            faults.append(
+                "'origins': '\(Ban.origin)' is what Lazaret itself has pushed to CrowdSec")
         }
         return faults
     }
