@@ -89,7 +89,7 @@ struct PostedAlert: Encodable {
     /// The decision's time runs from `stop_at`, which must be now, in UTC with `Z`: the server
     /// compares it as text.
     init(_ ban: Ban, _ span: Interval, _ time: Timestamp) {
-        let now = "\(UTC.date(Int64(time.second)))T\(UTC.clock(time))Z"
+        let now = UTC.rfc3339(time)
         message = ban.mark
         start_at = now
         stop_at = now

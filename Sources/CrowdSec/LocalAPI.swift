@@ -23,8 +23,9 @@ package struct LocalAPI: Sendable, Equatable {
             parts.password == nil, parts.query == nil, parts.fragment == nil,
             url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
         else { return "a URL is https://HOST:PORT, without user and password" }
-        guard parts.scheme == "https" || ["127.0.0.1", "::1", "[::1]", "localhost"].contains(host)
-        else { return "a URL must be https, unless its host is 127.0.0.1, [::1] or localhost" }
+        guard parts.scheme == "https" || HTTPRequest.isLoopback(host) else {
+            return "a URL must be https, unless its host is 127.0.0.1, [::1] or localhost"
+        }
         return nil
     }
 
@@ -55,11 +56,10 @@ package struct LocalAPI: Sendable, Equatable {
 
     /// The one line of a file that other users must not be able to read.
     package static func secret(in path: String) throws(CrowdSecError) -> String {
-        let bytes: [UInt8]
-        do throws(SecretFault) { bytes = try Files.readSecret(path, limit: 1 << 16) } catch {
+        let line: [UInt8]
+        do throws(SecretFault) { line = try Files.readSecretLine(path) } catch {
             throw .unusable("\(path): \(error)")
         }
-        let line = bytes.reversed().drop { $0 == 10 || $0 == 13 }.reversed()
         guard !line.isEmpty, line.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
             throw .unusable("\(path): must have one line, the secret")
         }

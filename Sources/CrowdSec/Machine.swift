@@ -1,5 +1,6 @@
 internal import FoundationEssentials
 internal import Synchronization
+internal import SystemSupport
 package import Timestamps
 
 /// A machine that the Local API knows: it may add and delete decisions.
@@ -121,8 +122,8 @@ package struct Machine: Sendable {
 
     /// The alert with an active decision of exactly this ban; nil: there is none.
     package func find(_ ban: Ban) async throws(CrowdSecError) -> Int? {
-        let scenario = "scenario=\(Ban.scenario.replacing("/", with: "%2F"))"
-        let value = ban.value.replacing(":", with: "%3A").replacing("/", with: "%2F")
+        let scenario = "scenario=\(Ban.scenario.percentEncoded)"
+        let value = ban.value.percentEncoded
         let scope = ban.isRange ? "range" : "ip"
         let answer = try await ask(
             "GET", "/alerts?has_active_decision=true&\(scenario)&\(scope)=\(value)&limit=100")

@@ -85,15 +85,14 @@ struct Webhook: SinkDriver {
 
     static func key(_ options: WebhookOptions) throws(DeliveryError) -> [UInt8]? {
         guard let path = options.secretFile else { return nil }
-        let bytes: [UInt8]
-        do throws(SecretFault) { bytes = try Files.readSecret(path, limit: 1 << 16) } catch {
+        let secret: [UInt8]
+        do throws(SecretFault) { secret = try Files.readSecretLine(path) } catch {
             throw DeliveryError(sink: path, reason: "the webhook's secret: \(error)")
         }
-        let secret = bytes.reversed().drop { $0 == 10 || $0 == 13 }.reversed()
         guard !secret.isEmpty else {
             throw DeliveryError(sink: path, reason: "is empty; it should hold the webhook's secret")
         }
-        return Array(secret)
+        return secret
     }
 
     /// Reads the secret again.

@@ -36,6 +36,11 @@ package struct HTTPRequest: Sendable {
     /// The time limit up to the last byte of the answer; nil: no limit.
     package var timeout: Duration?
 
+    /// Whether the host of a URL is this machine, so that nobody can read what is sent to it.
+    package static func isLoopback(_ host: some StringProtocol) -> Bool {
+        ["127.0.0.1", "::1", "[::1]", "localhost"].contains { $0 == host }
+    }
+
     package init(url: String, socket: String? = nil) {
         self.url = url
         self.socket = socket

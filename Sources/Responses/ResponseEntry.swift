@@ -19,7 +19,7 @@ public struct ResponseEntry: Sendable, Equatable {
         case exec
         /// Takes the allowed addresses from a peer of WireGuard.
         case wireguard
-        /// Tells CrowdSec, and so every bouncer, of an offender outside.
+        /// Pushes a decision on an offender outside to CrowdSec, and so to every bouncer.
         case crowdsec
         /// Isolates a pod by a label and a NetworkPolicy.
         case networkPolicy = "network_policy"
@@ -121,7 +121,7 @@ public struct ResponseEntry: Sendable, Equatable {
     /// The machine's name and the file with its password.
     public var machine: String?
     public var passwordFile: String?
-    /// Whether CrowdSec is also told of workloads and private addresses; nil: it is not.
+    /// Whether workloads and private addresses are pushed to CrowdSec, too; nil: they are not.
     public var sharesPrivate: Bool?
 
     /// The network that a container is moved to when it leaves its own; nil: none.

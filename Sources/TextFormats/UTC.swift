@@ -11,6 +11,11 @@ public enum UTC {
             + digits + "+0000"
     }
 
+    /// `2026-11-21T08:15:30.000123Z`, as programs other than Suricata expect it.
+    public static func rfc3339(_ time: Timestamp) -> String {
+        timestamp(time).dropLast("+0000".count) + "Z"
+    }
+
     /// Parses a time stamp as in EVE, with any offset; nil for other text.
     public static func time(_ text: String) -> Timestamp? {
         let parts = text.split { "-T:.+Z".contains($0) }.map { Int64($0) }

@@ -198,10 +198,10 @@ struct AlertBoard: Sendable {
         alert.put("annotations", annotations(key, entry))
         // After the clock was set back, the start would be after the end.
         let start = min(entry.start, time - .seconds(1))
-        alert.put("startsAt", Self.moment(start))
+        alert.put("startsAt", UTC.rfc3339(start))
         let last = entry.members.values.map(\.end).max() ?? now
         let end = isOver ? time : time + max(last - now, Self.renewal) + Self.slack
-        alert.put("endsAt", Self.moment(end))
+        alert.put("endsAt", UTC.rfc3339(end))
         return alert
     }
 
@@ -238,11 +238,6 @@ struct AlertBoard: Sendable {
         text.replacing("<", with: "‹").replacing(">", with: "›").replacing("`", with: "'")
     }
 
-    /// RFC 3339 in UTC.
-    private static func moment(_ time: Timestamp) -> String {
-        UTC.timestamp(time).dropLast("+0000".count) + "Z"
-    }
-
     /// The alert of `lazaret notify test`; it resolves itself after two minutes.
     static func test(node: String, time: Timestamp) -> [UInt8] {
         var labels = JSONObject()
@@ -257,8 +252,8 @@ struct AlertBoard: Sendable {
         var alert = JSONObject()
         alert.put("labels", labels)
         alert.put("annotations", annotations)
-        alert.put("startsAt", moment(time - .seconds(1)))
-        alert.put("endsAt", moment(time + .seconds(120)))
+        alert.put("startsAt", UTC.rfc3339(time - .seconds(1)))
+        alert.put("endsAt", UTC.rfc3339(time + .seconds(120)))
         return Array("[\(alert.text)]".utf8)
     }
 }

@@ -1,5 +1,6 @@
 internal import Events
 internal import FoundationEssentials
+internal import HTTPClient
 internal import MailClient
 internal import SystemSupport
 internal import TextFormats
@@ -153,13 +154,9 @@ public struct NotifyEntry: Sendable, Equatable {
             ["http", "https"].contains(parts.scheme ?? ""), parts.user == nil,
             parts.password == nil, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
         else { return "a URL is https://HOST/PATH, without user and password" }
-        guard parts.scheme == "http", !Self.isLoopback(host) else { return nil }
+        guard parts.scheme == "http", !HTTPRequest.isLoopback(host) else { return nil }
         if kind.isChat { return "the URL must be https, unless its host is 127.0.0.1 or ::1" }
         return passwordFile == nil ? nil : "the password needs https"
-    }
-
-    static func isLoopback(_ host: String) -> Bool {
-        ["127.0.0.1", "::1", "[::1]", "localhost"].contains(host)
     }
 
     /// The host of a server of mail; nil if the text is none.
@@ -174,7 +171,7 @@ public struct NotifyEntry: Sendable, Equatable {
     /// Whether a connection in clear must change to TLS: always, except to a server of this machine
     /// for which no authority is named.
     var requiresTLS: Bool {
-        authoritiesFile != nil || !Self.isLoopback(server.flatMap(Self.mailHost) ?? "")
+        authoritiesFile != nil || !HTTPRequest.isLoopback(server.flatMap(Self.mailHost) ?? "")
     }
 
     // MARK: - Files
@@ -212,11 +209,10 @@ public struct NotifyEntry: Sendable, Equatable {
 
     /// The one line of a file that other users must not be able to read.
     private static func secret(in path: String) throws(DeliveryError) -> String {
-        let bytes: [UInt8]
-        do throws(SecretFault) { bytes = try Files.readSecret(path, limit: 1 << 16) } catch {
+        let line: [UInt8]
+        do throws(SecretFault) { line = try Files.readSecretLine(path) } catch {
             throw DeliveryError(sink: path, reason: "\(error)")
         }
-        let line = bytes.reversed().drop { $0 == 10 || $0 == 13 }.reversed()
         guard !line.isEmpty, line.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
             throw DeliveryError(sink: path, reason: "must have one line, the secret")
         }
@@ -228,7 +224,7 @@ public struct NotifyEntry: Sendable, Equatable {
         guard kind == .alertmanager, let text = try? target(), let parts = URL(string: text) else {
             return false
         }
-        return parts.scheme == "http" && !Self.isLoopback(parts.host ?? "")
+        return parts.scheme == "http" && !HTTPRequest.isLoopback(parts.host ?? "")
     }
 
     /// The entry for those who may only read: of a URL only the host.

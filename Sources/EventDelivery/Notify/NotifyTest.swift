@@ -1,4 +1,5 @@
 internal import MailClient
+internal import SystemSupport
 internal import Timestamps
 
 /// Sends a test message by one entry.

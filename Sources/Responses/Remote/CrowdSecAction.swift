@@ -1,7 +1,7 @@
 internal import CrowdSec
-internal import Glibc
 internal import NetworkAddresses
 internal import Quarantine
+internal import SystemSupport
 internal import TextFormats
 internal import Timestamps
 
@@ -14,8 +14,8 @@ struct CrowdSecPlan: LedgerPlan, Equatable {
     var seconds: Int64
     var ban: Ban
 
-    /// Nil: the entry is not meant for the rule's target. Workloads and private addresses are told
-    /// to nobody unless that was asked for, and what came from CrowdSec does not go back.
+    /// Nil: the entry is not meant for the rule's target. Workloads and private addresses are
+    /// pushed only if the entry asks for it, and decisions of CrowdSec are never pushed back.
     ///
     /// - Parameter isInside: whether the target is of a network or a workload of this node.
     init?(_ entry: ResponseEntry, _ rule: QuarantineRule, isInside: Bool) {
@@ -31,7 +31,7 @@ struct CrowdSecPlan: LedgerPlan, Equatable {
         ban = Ban(
             value: prefix.isHost ? "\(prefix.address)" : "\(prefix)", isRange: !prefix.isHost,
             type: "ban",
-            mark: "lazaret \(Self.node) \(rule.id) \(entry.name) \(rule.target): \(reason)")
+            mark: "lazaret \(HostName.text) \(rule.id) \(entry.name) \(rule.target): \(reason)")
     }
 
     var account: Machine {
@@ -49,23 +49,15 @@ struct CrowdSecPlan: LedgerPlan, Equatable {
         ])
     }
 
-    private static let node: String = {
-        var bytes = [CChar](repeating: 0, count: 256)
-        // SAFETY: the last byte stays zero.
-        guard unsafe gethostname(&bytes, bytes.count - 1) == 0 else { return "-" }
-        let name = bytes.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)).filter { 33...126 ~= $0 }
-        return name.isEmpty ? "-" : String(decoding: name, as: UTF8.self)
-    }()
-
-    /// Why a rule is too weak to tell others of its target; nil if it is not.
+    /// Why a rule's target is not pushed; nil if it is.
     static func doubt(about rule: QuarantineRule) -> String? {
         if rule.isByHand || ["handshake", "port"].contains(rule.evidence) { return nil }
-        return "the offender's address is not proven by a handshake: others are not told of it"
+        return "the offender's address is not proven by a handshake, so it is not pushed"
     }
 }
 
-/// Tells CrowdSec of an offender, so that its bouncers at the border act: one decision, deleted at
-/// the end of the fence.
+/// Pushes one decision on an offender to CrowdSec, so that its bouncers at the border act, and
+/// deletes it at the end of the fence.
 struct CrowdSecAction: ResponseAction {
     let isRenewed = true
     /// The time by which the ledger counts.

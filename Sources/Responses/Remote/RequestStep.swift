@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import HTTPClient
 internal import Timestamps
 
 /// One HTTP request of a `request` entry, with variables.
@@ -32,7 +33,7 @@ public struct RequestStep: Sendable, Equatable, Codable {
                 + "host"
         }
         let host = Self.host(in: parts[2])
-        guard parts[0] == "https:" || ["127.0.0.1", "[::1]", "localhost"].contains(host) else {
+        guard parts[0] == "https:" || HTTPRequest.isLoopback(host) else {
             return "a URL must be https, unless its host is 127.0.0.1, [::1] or localhost"
         }
         return nil

@@ -28,4 +28,10 @@ extension Files {
         else { throw .exposed(path: path) }
         return bytes
     }
+
+    /// The same without the line ends at the end, for a file with one line.
+    package static func readSecretLine(_ path: String) throws(SecretFault) -> [UInt8] {
+        let bytes = try readSecret(path, limit: 1 << 16)
+        return Array(bytes.reversed().drop { $0 == 10 || $0 == 13 }.reversed())
+    }
 }

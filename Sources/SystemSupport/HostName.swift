@@ -1,9 +1,9 @@
 internal import Glibc
 
 /// The name of this node.
-enum HostName {
+package enum HostName {
     /// Printable ASCII without spaces; `-` where there is none.
-    static let text: String = {
+    package static let text: String = {
         var bytes = [CChar](repeating: 0, count: 256)
         // SAFETY: the last byte stays zero.
         guard unsafe gethostname(&bytes, bytes.count - 1) == 0 else { return "-" }
