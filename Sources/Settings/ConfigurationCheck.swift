@@ -39,9 +39,7 @@ public struct ConfigurationCheck {
         checkInputs()
         checkOutputs()
         checkControl()
-        for reason in ResponseEntry.faults(in: configuration.monitor.responses) {
-            faults.append(Fault(key: "quarantine.further_responses", reason: reason))
-        }
+        faults += Self.responseFaults(configuration)
         for entry in configuration.monitor.responses {
             _ = attempt("quarantine.further_responses") { try entry.checkFiles() }
         }
@@ -60,6 +58,18 @@ public struct ConfigurationCheck {
         // A value that could not be read has its default, which nobody has chosen.
         let unread = Set(configuration.faults.map(\.key))
         faults.removeAll { !$0.isOfText && unread.contains($0.key) }
+    }
+
+    /// Checks the entries of further responses alone, for a preview that starts no monitor.
+    public init(responsesOf configuration: Configuration) {
+        self.configuration = configuration
+        faults = Self.responseFaults(configuration)
+    }
+
+    private static func responseFaults(_ configuration: Configuration) -> [Fault] {
+        ResponseEntry.faults(in: configuration.monitor.responses).map {
+            Fault(key: "quarantine.further_responses", reason: $0)
+        }
     }
 
     /// - Throws: all faults, each with file and key, or with the option of the command line.

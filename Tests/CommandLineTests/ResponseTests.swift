@@ -144,6 +144,7 @@ struct ResponseTests {
         // A configuration that cannot be used has the exit code of 'config check', and its line.
         for text in [
             "quarantine: {further_responses: [{name: a, action: kill}]}", "quarantine: [",
+            "quarantine: {further_responses: [{name: a, action: pause, grace: 5s}]}",
         ] {
             let broken = try bench.scratch.write("broken.yaml", Data((text + "\n").utf8))
             let check = try Run("config", "check", "-c", broken, "-i", "lo")

@@ -39,6 +39,7 @@ extension QuarantineCommand {
 
         private func report() async throws -> QuarantinePlanReport {
             var settings = try state.file.read()
+            try ConfigurationCheck(responsesOf: settings).demand()
             settings.monitor.workloads.environment = ProcessInfo.processInfo.environment
             let directory = state.given ?? settings.monitor.stateDirectory
             let path = inventory.path ?? settings.inventory
