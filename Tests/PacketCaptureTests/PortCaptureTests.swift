@@ -150,7 +150,13 @@ struct PortCaptureTests {
             try node.add("c\(number)", bridge: 1)
             try node.send(from: "c\(number)", to: "10.1.0.11")
         }
-        let seen = try views(capture, 10)
+        var seen = try views(capture, 10)
+        // Where not even the answer is seen, the frame was lost in a queue of the kernel, which
+        // floods of other tests fill.
+        for number in 4...8 where !seen.contains(where: { $0.contains("10.1.0.\(10 + number)") }) {
+            try node.send(from: "c\(number)", to: "10.1.0.11")
+            seen += try views(capture, 2)
+        }
         for number in 4...8 {
             #expect(seen.contains("vc\(number) in 10.1.0.\(10 + number) > 10.1.0.11:9"))
         }

@@ -145,7 +145,7 @@ final class PortNode {
 
 /// Describes each frame in words: port, direction, addresses, `icmp` for an answer.
 ///
-/// Waits up to ten seconds for the expected number, and then a moment for more.
+/// Waits up to a minute for the expected number, and then a moment for more.
 ///
 /// - Parameter leavesOutRepeats: whether what came in before is left out as it goes out.
 func views(
@@ -154,7 +154,7 @@ func views(
     var seen: [String] = []
     var decoder = PacketDecoder()
     var forwarded = ForwardedPackets()
-    var end = Date().addingTimeInterval(10)
+    var end = Date().addingTimeInterval(60)
     var isWaiting = true
     while Date() < end {
         _ = try capture.nextBatch(timeoutMilliseconds: 20) { frames in
