@@ -172,6 +172,24 @@ struct PolicyTests {
         #expect(quarantine.rules.isEmpty)
     }
 
+    /// A weak step is not extended: who continues until its end gets the next one.
+    @Test func aContinuedOffenceReachesTheStricterStep() {
+        var quarantine = PlannedQuarantine()
+        quarantine.policy.options.actions = [.limit, .drop]
+        quarantine.policy.options.durations = [.seconds(60), .seconds(600)]
+        #expect(quarantine.consider(request("10.0.0.2", at: 0, score: 0.9)).map(\.kind) == [.add])
+        for second in stride(from: Int64(10), to: 60, by: 10) {
+            #expect(quarantine.consider(request("10.0.0.2", at: second, score: 0.9)).isEmpty)
+        }
+        #expect(quarantine.expire(at: Timestamp(second: 60)).map(\.kind) == [.expire])
+        let next = quarantine.consider(request("10.0.0.2", at: 61, score: 0.9))
+        #expect(next.map(\.rule.action) == [.drop] && next.map(\.rule.level) == [2])
+        // The last step is extended.
+        let extended = quarantine.consider(request("10.0.0.2", at: 600, score: 0.9))
+        #expect(extended.map(\.kind) == [.extend])
+        #expect(extended.first?.rule.expires == Timestamp(second: 1200))
+    }
+
     @Test func aWorkloadIsFencedWithAllItsAddresses() throws {
         var quarantine = PlannedQuarantine()
         quarantine.policy.inventory = KnownInventory(workloads: [

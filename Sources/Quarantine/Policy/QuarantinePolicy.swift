@@ -235,7 +235,9 @@ public struct QuarantinePolicy: Sendable {
 
     /// Postpones the expiry of the rules on an offender that continues; nil if it has none.
     ///
-    /// Rules added by an operator are not changed.
+    /// Rules added by an operator are not changed. A rule with an action that the next escalation
+    /// step makes stricter is not postponed: an offender that continues until its end gets that
+    /// step.
     private func extend(
         _ subject: QuarantineTarget, for request: EnforcementRequest, active: ActiveRules
     ) -> [QuarantineDecision]? {
@@ -244,7 +246,8 @@ public struct QuarantinePolicy: Sendable {
             return present.isEmpty ? nil : []
         }
         let duration = options.duration(level: rule.level)
-        let expires = request.time + duration
+        let isLastStep = options.action(level: rule.level + 1) >= rule.action
+        let expires = isLastStep ? request.time + duration : rule.expires
         func extended(_ rule: QuarantineRule) -> QuarantineRule {
             var rule = rule
             rule.expires = expires
