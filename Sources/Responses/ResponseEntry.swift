@@ -1,3 +1,4 @@
+public import NetworkAddresses
 internal import SystemSupport
 internal import TextFormats
 public import Timestamps
@@ -112,6 +113,9 @@ public struct ResponseEntry: Sendable, Equatable {
     public var networks: Bool?
     /// Whether a pod that is isolated may ask for names; nil: it may not.
     public var keepsDNS: Bool?
+    /// The hosts that a pod that is isolated still reaches, and that reach it, such as a forensic
+    /// host.
+    public var keptHosts: [IPPrefix] = []
     /// Whether a pod that is isolated leaves its services and its ReplicaSet; nil: it does not.
     public var replaces: Bool?
     /// The name of the RoleBinding that is deleted.
@@ -209,8 +213,9 @@ extension ResponseEntry {
         if network != nil, action != .disconnect {
             faults.append("'network' is for 'action: disconnect' only")
         }
-        if keepsDNS != nil || replaces != nil, action != .networkPolicy {
-            faults.append("'keep_dns' and 'replace' are for 'action: network_policy' only")
+        if keepsDNS != nil || replaces != nil || !keptHosts.isEmpty, action != .networkPolicy {
+            faults.append(
+                "'keep_dns', 'keep_hosts' and 'replace' are for 'action: network_policy' only")
         }
         if action == .revoke {
             if binding.map(ClusterPod.isName) != true {

@@ -175,6 +175,7 @@ extension Configuration {
         .value("interfaces", \.interfaces, .list(.text)),
         .value("networks", \.networks, .optional(.flag)),
         .value("keep_dns", \.keepsDNS, .optional(.flag)),
+        .value("keep_hosts", \.keptHosts, .list(.prefix)),
         .value("replace", \.replaces, .optional(.flag)),
         .value("binding", \.binding, .optional(.text)),
         .value("network", \.network, .optional(.text)),

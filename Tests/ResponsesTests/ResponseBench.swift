@@ -5,6 +5,7 @@ import NetworkAddresses
 import Quarantine
 import Synchronization
 import TestKit
+import Testing
 import Timestamps
 
 @testable import Responses
@@ -117,6 +118,31 @@ final class ResponseBench: Sendable {
             engine.tick()
             _ = eventually(within: 60) { engine.isIdle }
         }
+    }
+
+    /// Kills the program after a number of writes of its ledger, and starts it again: a response is
+    /// finished while its fence is active, and undone after it. Four writes apply a response,
+    /// further ones undo it.
+    func killAndRestart(
+        _ entry: String, afterWrites writes: Int,
+        start: ((any ResponseLedger)?) throws -> ResponseEngine
+    ) throws {
+        let dying = FusedLedger(store, writes: writes)
+        let first = try start(dying)
+        settle(first)
+        if writes > 4 {
+            release()
+            settle(first)
+        }
+        if writes <= 4 {
+            let second = try start(nil)
+            #expect(run(second) { states(entry) == [.verified] }, "\(records(entry))")
+            release()
+        }
+        let last = try start(nil)
+        #expect(
+            run(last) { states(entry).allSatisfy(\.isOver) && last.isIdle }, "\(records(entry))")
+        #expect(states(entry) == [.undone], "\(records(entry))")
     }
 
     /// The states of an entry's records, the oldest first.

@@ -68,6 +68,14 @@ struct WireGuardResponseTests {
         #expect(peers.hasPrefix(peer("wg0", Self.key, "10.99.0.2/32 fd99::2/128") + "\n"))
     }
 
+    @Test(arguments: 0..<7) func aKillAtAnyStepLeavesThePeerItsAddresses(writes: Int) throws {
+        let line = peer("wg0", Self.key, "10.99.0.2/32 fd99::2/128")
+        let entry = try entry(line)
+        bench.fence("10.99.0.2", workload: nil)
+        try bench.killAndRestart("vpn", afterWrites: writes) { bench.engine([entry], ledger: $0) }
+        #expect(peers == line + "\n")
+    }
+
     /// A peer that is configured again while it is suspended is suspended again.
     @Test func aPeerThatIsBackIsSuspendedAgain() throws {
         let entry = try entry(peer("wg0", Self.key, "10.99.0.2/32"))

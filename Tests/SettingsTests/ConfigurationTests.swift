@@ -61,7 +61,8 @@ struct ConfigurationTests {
         + "contains: '{{address}}'}, undo: {method: 'DELETE', url: 'https://h/{{captured}}'}, "
         + "content: form, capture: '.id', headers_file: '/etc/h', ca_file: '/etc/ca', "
         + "program: '/bin/x', arguments: ['a', 'b c'], user: 'nobody', verifies: true, "
-        + "interfaces: ['wg0'], networks: true, keep_dns: true, replace: true, binding: 'b', "
+        + "interfaces: ['wg0'], networks: true, keep_dns: true, "
+        + "keep_hosts: ['10.9.0.9'], replace: true, binding: 'b', "
         + "network: 'ward', url: 'https://h/l', machine: 'gw1', password_file: '/etc/pw', "
         + "private: true}"
 

@@ -77,12 +77,21 @@ extension ResponseEngine {
 
     private func undo(_ record: inout ResponseRecord) async throws(ResponseError) {
         let action = try action(record)
-        if record.state != .undoing {
+        let isRepeated = record.state == .undoing
+        if !isRepeated {
             // What cannot be written is undone nevertheless: doing it twice does no harm.
             try? store(&record, .undoing, .undo, "")
             record.state = .undoing
         }
-        let note = try await action.undo(record)
+        var note: String?
+        do throws(ResponseError) { note = try await action.undo(record) } catch {
+            // An earlier attempt may have undone it, before its answer was lost or the program
+            // was killed.
+            guard isRepeated, case .changed(let why) = error,
+                case .none? = try? await action.effect(of: record)
+            else { throw error }
+            note = why
+        }
         let failure = Self.failure(in: record.detail)
         try settle(
             &record, failure == nil ? .undone : .failed,

@@ -109,6 +109,8 @@ struct ClusterPod: Decodable, Sendable {
 struct ClusterPlan: LedgerPlan, Equatable {
     /// The configured choices.
     var keepsDNS = false
+    /// The prefixes that the pod may still exchange packets with; nil: none.
+    var keptHosts: [String]?
     var replaces = false
     var binding: String?
     var reason: String
@@ -135,6 +137,8 @@ struct ClusterPlan: LedgerPlan, Equatable {
         self.address = address
         self.entry = entry.name
         keepsDNS = entry.keepsDNS ?? false
+        let hosts = entry.keptHosts.map { "\($0.address)/\($0.length)" }
+        keptHosts = hosts.isEmpty ? nil : hosts
         replaces = entry.replaces ?? false
         binding = entry.binding
         reason = EngineConnection.clean(values["reason"] ?? "")

@@ -2,7 +2,7 @@ internal import FoundationEssentials
 internal import Timestamps
 
 /// Isolates one pod: a label of its own, and a NetworkPolicy that selects that label and allows
-/// nothing, or DNS only. Other replicas are not affected.
+/// nothing, or only DNS and the hosts that are kept. Other replicas are not affected.
 struct NetworkPolicyAction: ResponseAction {
     let cluster: ClusterAddress
     /// Somebody who removes the policy while the pod is fenced gets it back.
@@ -166,7 +166,12 @@ struct NetworkPolicyAction: ResponseAction {
 
     /// The NetworkPolicy (networking.k8s.io/v1) of a pod.
     static func policy(_ plan: ClusterPlan) -> JSONValue {
-        var egress: [JSONValue] = []
+        var (ingress, egress): ([JSONValue], [JSONValue]) = ([], [])
+        if let hosts = plan.keptHosts {
+            let peers = hosts.map { JSONValue.object(["ipBlock": .object(["cidr": .text($0)])]) }
+            ingress.append(.object(["from": .list(peers)]))
+            egress.append(.object(["to": .list(peers)]))
+        }
         if plan.keepsDNS {
             let ports = ["UDP", "TCP"].map { name -> JSONValue in
                 .object(["protocol": .text(name), "port": .number(53)])
@@ -198,7 +203,7 @@ struct NetworkPolicyAction: ResponseAction {
                     "matchLabels": .object([label: .text(value(plan))])
                 ]),
                 "policyTypes": .list([.text("Ingress"), .text("Egress")]),
-                "ingress": .list([]), "egress": .list(egress),
+                "ingress": .list(ingress), "egress": .list(egress),
             ]),
         ])
     }
