@@ -64,6 +64,25 @@ struct EnginePortTests {
         #expect(try next.actuator.elements().map(\.target) == [target("port:veth2")])
     }
 
+    /// A ledger that was lost does not lift the fence of a port that is there.
+    @Test func aFenceStaysOnItsPortWhenTheLedgerIsLost() throws {
+        let space = try node("veth1", "veth2")
+        let ledger = MemoryLedger()
+        var before = try space.engine(ledger)
+        let now = Clock.now()
+        for text in ["port:veth1", "port:veth2"] { try add(text, to: &before, now) }
+        ledger.forgetRules()
+        var next = try space.engine(ledger)
+        #expect(try next.reconcile(now: now, cause: "start").adopted.count == 2)
+        #expect(try next.tick(now: now).isEmpty)
+        #expect(try next.actuator.elements().count == 2)
+        // It still ends with its port, also if another one gets the name.
+        try space.run("ip", "link", "del", "veth1")
+        try plug("veth1", in: space)
+        #expect(try next.followPorts(now: now).map(\.decision.target) == [target("port:veth1")])
+        #expect(try next.actuator.elements().map(\.target) == [target("port:veth2")])
+    }
+
     @Test func aFenceFollowsItsPortWhenThatIsRenamed() throws {
         let space = try node("veth1")
         var engine = try space.engine(MemoryLedger())

@@ -125,6 +125,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
         // An element may be left from a rule that ends in this reconciliation, or from a network
         // that is now split differently.
         let over = RuleIndex(written.map { ($0.key, ()) })
+        let ports = elements.contains { $0.target.isPort } ? try actuator.portInstances() : [:]
         var active = RuleIndex(rules.keys.lazy.filter { !$0.target.isSingle }.map { ($0, ()) })
         for element in elements {
             let key = element.key
@@ -137,11 +138,13 @@ extension QuarantineEngine where Actuator: ~Copyable {
                 }
             } else if let ends, !over.overlaps(key), !active.overlaps(key) {
                 guard ends > now + Self.tolerance else { continue }
-                let rule = QuarantineRule(
+                var rule = QuarantineRule(
                     id: "found-" + String(now.nanoseconds / 1000, radix: 36),
                     target: element.target,
                     action: element.action, state: .active, created: now, expires: ends,
                     reason: "found in the kernel, not in the ledger", origin: "reconcile")
+                // The ledger was lost: the rule stays with the interface that has the name now.
+                if case .port(let name) = element.target { rule.portInstance = ports[name] }
                 rules.update(rule)
                 written.append(rule)
                 report.adopted.append(rule)
