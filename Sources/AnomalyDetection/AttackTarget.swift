@@ -1,6 +1,6 @@
 import AttackPatterns
 import BaselineGraph
-import FeatureExtraction
+package import FeatureExtraction
 public import NetworkAddresses
 import SenderAttribution
 
@@ -61,6 +61,11 @@ extension Verdict {
         }
         target.workload = targetName
         return target
+    }
+
+    /// The flow that shows what it did; nil where it is no flow's.
+    package var shownContact: Contact? {
+        pattern?.isTakeover == true || pattern == .arpSweep ? nil : tellingContact
     }
 
     /// The address for which `targetName` is to be set.

@@ -324,7 +324,7 @@ public struct Detector: Sendable {
             grounds: .window(
                 JudgedWindow(
                     window: window, baseline: group.baseline, excess: excess, row: row,
-                    forest: scaleModel.forest, remark: lacking)))
+                    forest: scaleModel.forest, measure: found?.pattern.measure, remark: lacking)))
     }
 
     /// Why a pattern does not prove that the subject did it, as text that follows a reason.

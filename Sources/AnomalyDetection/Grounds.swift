@@ -30,6 +30,8 @@ struct JudgedWindow: Sendable {
     /// `[Feature.count]`, as the forest scored it.
     var row: [Float]
     var forest: IsolationForest
+    /// The feature that measures the pattern: if it exceeds the clean range, it comes first.
+    var measure: Feature?
     /// Follows the first reason's text.
     var remark: String?
 
@@ -41,8 +43,12 @@ struct JudgedWindow: Sendable {
         func weight(_ feature: Feature) -> Float {
             shares[feature.rawValue] * excess[feature.rawValue]
         }
-        let order = Feature.allCases.filter { excess[$0.rawValue] >= 1 }
+        var order = Feature.allCases.filter { excess[$0.rawValue] >= 1 }
             .sorted { weight($0) > weight($1) }
+        if let measure, let place = order.firstIndex(of: measure) {
+            order.remove(at: place)
+            order.insert(measure, at: 0)
+        }
         return order.prefix(5).map { feature in
             let column = feature.rawValue
             let description = FeatureSchema.description(of: feature)

@@ -36,7 +36,8 @@ package enum Explanation {
                 + clean
         case .failedLogins where window.refusedLogins > 0:
             return "\(amount) \(description.counts) in \(length) s"
-                + " (\(window.refusedLogins) refused, \(window.grantedLogins) granted); \(clean)"
+                + " (\(window.refusedLogins) refused or ended by the server, "
+                + "\(window.grantedLogins) granted); \(clean)"
         case .unsolicitedTargets:
             return "\(amount) \(description.counts) in \(length) s"
                 + " (last \(contact(window.unsolicitedContact))); \(clean)"
@@ -62,8 +63,9 @@ package enum Explanation {
             return bytes(value)
         }
         if description.transform == .linear { return fixed(value, digits: value < 10 ? 2 : 0) }
-        return value < 10 && value != value.rounded()
-            ? fixed(value, digits: 1) : fixed(value, digits: 0)
+        // Counts are estimates; one that rounds to a whole number is written as one.
+        let isWhole = (value * 10).rounded() == value.rounded() * 10
+        return value < 10 && !isWhole ? fixed(value, digits: 1) : fixed(value, digits: 0)
     }
 
     /// "1.4 MB"; powers of ten.

@@ -95,24 +95,25 @@ extension Pattern {
         about window: Window, isBeyond: (Feature, Float) -> Bool
     ) -> String? {
         guard restsOnLogins(window) || window.identity?.place == .outside else {
-            return "; not fenced: no answer to a login could be read"
+            return "; leads to no fence: no answer to a login could be read"
         }
         let refused = Float(window.refusedLogins)
         guard refused * 2 >= window[.failedLogins], refused > 0,
             Float(window.newPairLogins) * 2 < window[.failedLogins]
         else { return nil }
         if Float(window.outageCount) * 2 >= refused {
-            return "; not fenced: the service refuses several of its usual clients"
+            return "; leads to no fence: the service refuses several of its usual clients"
         }
         let tried = refused + Float(window.grantedLogins)
         // A request has three packets or more, with its handshake.
         guard tried * 3 > window[.served] else {
-            return "; not fenced: it may pass on what its own clients ask"
+            return "; leads to no fence: it may pass on what its own clients ask"
         }
         let isItsOwn =
             isBeyond(.flows, window[.flows])
             || isBeyond(.flowsPerEdge, window[.flowsPerEdge])
             || isBeyond(.packetsOut, tried)
-        return isItsOwn ? nil : "; not fenced: it asks a usual service no more often than usual"
+        return isItsOwn
+            ? nil : "; leads to no fence: it asks a usual service no more often than usual"
     }
 }

@@ -8,9 +8,17 @@ extension Pattern {
             Self.floodOf.values.contains(self)
             || self == .osFingerprinting
             || Self.scanOf.values.contains(self) && Float(window.unsolicited.total) > window[.flows]
-        guard isUnsolicited else { return window }
+        let contact: Contact
+        switch self {
+        case _ where isUnsolicited: contact = window.unsolicitedContact
+        case .dnsTunnel: contact = window.queryContact
+        case .guessing where Self.restsOnLogins(window): contact = window.loginContact
+        default: return window
+        }
+        // A window of a capture's ranking, or of other logins, has none.
+        guard isUnsolicited || contact.second >= window.startSecond else { return window }
         var window = window
-        window.contact = window.unsolicitedContact
+        window.contact = contact
         window.newContact = Contact()
         return window
     }

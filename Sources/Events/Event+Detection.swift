@@ -15,7 +15,7 @@ extension Event.Alert {
             workload: verdict.workload, scale: window.scale, score: Double(verdict.score))
         link = window.mac == .zero ? nil : window.mac
         attribution = window.attribution
-        contact = Contact(of: window)
+        contact = verdict.shownContact.flatMap(Contact.init)
         target = verdict.attacked
         self.window = window.startSecond..<window.endSecond + 1
         pValue = verdict.pValue
@@ -59,12 +59,7 @@ extension Event.Severity {
 }
 
 extension Event.Alert.Contact {
-    /// The last flow that was initiated in the window; nil if there was none.
-    fileprivate init?(of window: Window) {
-        let contact = window.lastContact
-        guard contact.second >= window.startSecond, !contact.address.isUnspecified else {
-            return nil
-        }
+    fileprivate init(_ contact: FeatureExtraction.Contact) {
         let hasPorts = [6, 17, 132].contains(contact.ipProtocol)
         self.init(
             address: contact.address, ipProtocol: contact.ipProtocol,

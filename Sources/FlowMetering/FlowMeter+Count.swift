@@ -179,6 +179,7 @@ extension FlowMeter {
         update.sent = isCut ? .max : table[slot, fromHigh: isHigh].carried(header: header)
         update.fetched = isCut ? .max : table[slot, fromHigh: !isHigh].carried(header: header)
         if bits.contains(.decided) { events.insert(.loginDecided) }
+        if bits.contains(.asked) { events.insert(.loginAsked) }
     }
 
     /// Follows attempts to log in and their answers.
@@ -192,13 +193,22 @@ extension FlowMeter {
         _ events: inout FlowUpdate.Events
     ) {
         guard !isFromOriginator else {
-            if packet.login == .attempt { table[slot].bits.insert(.asked) }
+            guard packet.login == .attempt else { return }
+            table[slot].bits.insert(.asked)
+            table[slot].bits.remove(.decided)
+            return
+        }
+        let bits = table[slot].bits
+        if bits.isDisjoint(with: [.asked, .decided]), packet.login != .attempt,
+            packet.login != .refused
+        {
+            table[slot].bits.formUnion([.asked, .decided])
             return
         }
         let behind = table[slot, fromHigh: !fromHigh].nextSequence &- packet.tcpAcknowledgment
-        guard packet.login != .attempt, table[slot].bits.contains(.asked), behind < 0x1_0000 else {
-            return
-        }
+        guard packet.login != .attempt, bits.contains(.asked), !bits.contains(.decided),
+            behind < 0x1_0000
+        else { return }
         table[slot].bits.remove(.asked)
         guard packet.login != .answered else { return }
         table[slot].bits.insert(.decided)

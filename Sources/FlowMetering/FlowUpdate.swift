@@ -62,9 +62,13 @@ public struct FlowUpdate: Sendable, BitwiseCopyable {
         public static let loginRefused = Events(rawValue: 2048)
         /// The same for a login that it granted.
         public static let loginGranted = Events(rawValue: 4096)
-        /// With `.closing`: the responder granted or refused a login in clear.
+        /// With `.closing`: the responder granted or refused the originator's last attempt to log
+        /// in. Together with `.loginAsked`: it answered in clear, and nobody tried to log in.
         public static let loginDecided = Events(rawValue: 8192)
         /// ICMP: the responder has sent far more echo replies than it was asked for.
         public static let excessive = Events(rawValue: 16_384)
+        /// With `.closing`: the originator's last message that may be an attempt to log in has no
+        /// answer.
+        public static let loginAsked = Events(rawValue: 32_768)
     }
 }

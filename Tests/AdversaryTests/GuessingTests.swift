@@ -36,6 +36,36 @@ struct GuessingTests {
         try expectFenced(attack, Self.worker)
     }
 
+    /// Over TLS the words cannot be read: the server's last message is longer than the end of a
+    /// session, and it closes.
+    @Test func aDatabaseOverTLS() throws {
+        var attack = Attack()
+        for number in 0..<400 {
+            attack.talk(
+                at: Double(number) / 50, Self.worker, .database, UInt16(20_000 + number), 5432,
+                Words.tls([517, 1400, 90, 300, 120, 130, 60 + number % 8, 140]),
+                closedBy: .server)
+        }
+        try expectFenced(attack, Self.worker)
+    }
+
+    /// A page before each try does not hide the form after it.
+    @Test func pagesInBetween() throws {
+        var attack = Attack()
+        for number in 0..<300 {
+            attack.talk(
+                at: Double(number) / 15, .outside, .web, UInt16(20_000 + number), 80,
+                Words.http(200) + Words.form(403, number))
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced == [Member.outside.address], "\(outcome)")
+        #expect(
+            outcome.alerts(on: Member.outside.address).allSatisfy {
+                $0.pattern == "password_guessing"
+            },
+            "\(outcome)")
+    }
+
     /// Each second login is its own and succeeds, as somebody does whom a lockout would stop.
     @Test func ownLoginsInBetween() throws {
         var attack = Attack()

@@ -24,6 +24,44 @@ struct InnocentLoginTests {
             "\(outcome)", sourceLocation: sourceLocation)
     }
 
+    // MARK: - Connections that only look like logins
+
+    /// A database over TLS, with a connection for each query. The client says goodbye, and the
+    /// server may be the first to close. Neither training nor monitor take that for logins.
+    @Test func aDatabaseOverTLS() throws {
+        func queries(_ seconds: Double) -> Attack {
+            var traffic = Attack()
+            for number in 0..<Int(seconds * 2) {
+                traffic.talk(
+                    at: Double(number) / 2, Self.client, .database, UInt16(20_000 + number), 5432,
+                    Words.tls([517, 1400, 90, 300, 120, 200, 60, 400 + number % 40, 32, 24]),
+                    closedBy: number % 3 == 0 ? .client : .server)
+            }
+            return traffic
+        }
+        try expectUnfenced(queries(60), except: ["contact_never_seen_before"])
+        let captures = try queries(120).write(to: bench.scratch)
+        let run = try Run(
+            ["train", "-o", bench.scratch.path("m"), "--inventory", "captures/inventory.yaml"]
+                + captures.flatMap { ["-r", $0] })
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(!"\(run.output)\(run.errors)".contains("password guessing"), "\(run.errors)")
+    }
+
+    /// A partner outside polls a page, and a browser fetches the small files of one.
+    @Test func pagesThatCanBeRead() throws {
+        for (rate, count) in [(5.0, 200), (30.0, 80)] {
+            var traffic = Attack()
+            for number in 0..<count {
+                traffic.talk(
+                    at: Double(number) / rate, .outside, .web, UInt16(20_000 + number), 80,
+                    Words.http(200, path: "/img/\(number % 40)"))
+            }
+            try expectUnfenced(
+                traffic, except: Self.contacts.union(["request_flood", "slow_requests"]))
+        }
+    }
+
     // MARK: - Servers that lie
 
     /// A server refuses logins that its client never tried, over a usual contact and a new one.

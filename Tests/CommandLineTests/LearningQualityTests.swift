@@ -122,7 +122,7 @@ struct LearningQualityTests {
         let events = try events(records)
         let found = alerts(of: "10.0.0.4", in: events)
         #expect(found.contains { $0.contains("password guessing") }, "\(found)")
-        #expect(found.contains { $0.contains("not fenced: the baseline has") }, "\(found)")
+        #expect(found.contains { $0.contains("leads to no fence: the baseline has") }, "\(found)")
         #expect(!events.contains { $0["event_type"] as? String == "quarantine" }, "\(events)")
     }
 

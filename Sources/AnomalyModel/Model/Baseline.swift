@@ -54,8 +54,8 @@ public struct ScaleBaseline: Sendable, Equatable {
     package static func windowsLacking(_ group: GroupBaseline, _ scale: Scale) -> String? {
         let least = leastToFence[scale] ?? 1
         guard group.windowCount < least else { return nil }
-        return "; not fenced: the baseline has \(group.windowCount) windows of \(scale.seconds) s, "
-            + "\(least) are needed"
+        return "; leads to no fence: the baseline has \(group.windowCount) windows of "
+            + "\(scale.seconds) s, \(least) are needed"
     }
 
     /// The narrowest group of an identity that has enough windows.

@@ -136,7 +136,8 @@ extension EventExplanation {
     private var sliceText: String {
         guard let file = alert.captureFile else {
             return
-                "no file of their own; 'lazaret replay -r CAPTURE -m MODEL --pcap-out FOLDER' "
+                "no file of their own; the dashboard's Download takes them from the recording of a "
+                + "monitor with -w; 'lazaret replay -r CAPTURE -m MODEL --pcap-out FOLDER' "
                 + "makes one"
         }
         return file + (isCaptureFileThere ? "" : " (no longer there)")

@@ -172,6 +172,9 @@ struct HostState: Sendable {
     /// The last flow that it opened, and the last one on a pair that is not in the baseline.
     var lastContact = Contact()
     var lastNewContact = Contact()
+    /// The server of its last DNS question, and that of its last failed or unread login.
+    var queryContact = Contact()
+    var loginContact = Contact()
 
     /// The greatest number of interval tracks of one host; the one that was silent longest is
     /// replaced.

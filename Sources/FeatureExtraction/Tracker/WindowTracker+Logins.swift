@@ -27,30 +27,43 @@ extension WindowTracker {
         if update.events.contains(.loginGranted) { now[.served] &+= Counters.high }
         if update.events.contains(.loginRefused) {
             now[.accepted] &+= Counters.high
-            count(service, server, slot, isNew: isNew, isRefused: true, &now)
+            count(service, server, packet, slot, isNew: isNew, isRefused: true, &now)
         }
         if update.events.contains(.established), service.hidesLogins {
-            count(service, server, slot, isNew: isNew, isRefused: false, &now)
+            count(service, server, packet, slot, isNew: isNew, isRefused: false, &now)
         }
         guard update.events.contains(.closing), update.isShortConversation else { return }
-        if hosts[slot].conversations.note(update.sent, update.fetched) {
+        // A page that was read, and answered without an attempt to log in, is a page.
+        let isPage = update.events.contains([.loginDecided, .loginAsked])
+        if !isPage, hosts[slot].conversations.note(update.sent, update.fetched) {
             now[.packetsOut] &+= Counters.high
         }
         guard service.asksForLogin, !service.hidesLogins,
             !update.events.contains(.loginDecided)
         else { return }
+        // A database ends a connection after its refusal, or after its client has said goodbye.
         let isRefused =
-            service.closesOnRefusal && !isFromClient
+            service.closesOnRefusal && !isFromClient && !update.events.contains(.loginAsked)
             && packet.time - update.start < .seconds(Self.mostSeconds)
-        guard isRefused || isNew || service.isOnlyForLogins else { return }
+        guard isRefused || isNew && !service.closesOnRefusal || service.isOnlyForLogins else {
+            return
+        }
         if isRefused { now[.accepted] &+= Counters.high }
-        count(service, server, slot, isNew: isNew, isRefused: isRefused, &now)
+        count(service, server, packet, slot, isNew: isNew, isRefused: isRefused, &now)
     }
 
     private mutating func count(
-        _ service: Service, _ server: IPAddress, _ slot: Int, isNew: Bool, isRefused: Bool,
-        _ now: inout Counters
+        _ service: Service, _ server: IPAddress, _ packet: Packet, _ slot: Int, isNew: Bool,
+        isRefused: Bool, _ now: inout Counters
     ) {
+        var contact = Contact()
+        contact.address = server
+        contact.sourcePort =
+            packet.destination == server ? packet.sourcePort : packet.destinationPort
+        contact.port = service.port
+        contact.ipProtocol = service.ipProtocol
+        contact.second = second
+        hosts[slot].loginContact = contact
         now[.dnsQueries] &+= Counters.high
         if isNew { now[.flows] &+= Counters.high }
         let client = hosts[slot].address

@@ -86,6 +86,8 @@ extension WindowTracker {
         window.ageSeconds = second - hosts[slot].firstSecond + 1
         window.contact = hosts[slot].lastContact
         window.newContact = hosts[slot].lastNewContact
+        window.queryContact = hosts[slot].queryContact
+        window.loginContact = hosts[slot].loginContact
         window.unsolicited = hosts[slot].unsolicited.counts(scale)
         window.unsolicitedContact = hosts[slot].unsolicited.contact
         hosts[slot].fill(&window.values, scale, second)

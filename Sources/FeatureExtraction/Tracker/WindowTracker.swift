@@ -295,14 +295,20 @@ public struct WindowTracker: Sendable {
                 && packet.destinationPort != 123
             : novelty.isNewOutside || novelty.isNewEdge
         if isStrange { hosts[slot].beat(keys.edge, at: packet.time) }
+        let contact = contact(packet)
+        hosts[slot].lastContact = contact
+        if novelty.isNewEdge || novelty.isNewOutside { hosts[slot].lastNewContact = contact }
+    }
+
+    /// The receiver of a packet as a contact of now.
+    private func contact(_ packet: Packet) -> Contact {
         var contact = Contact()
         contact.address = packet.destination
         contact.sourcePort = packet.sourcePort
         contact.port = packet.destinationPort
         contact.ipProtocol = packet.ipProtocol
         contact.second = second
-        hosts[slot].lastContact = contact
-        if novelty.isNewEdge || novelty.isNewOutside { hosts[slot].lastNewContact = contact }
+        return contact
     }
 
     private mutating func count(_ packet: Packet, _ update: FlowUpdate) {
@@ -349,6 +355,7 @@ public struct WindowTracker: Sendable {
                 now[.dnsQueries] &+= 1
                 now[.dnsNames] &+=
                     UInt64(packet.dns.nameEntropyHundredths) << 32 | UInt64(packet.dns.nameLength)
+                hosts[slot].queryContact = contact(packet)
                 noteName(packet.dns.nameDigest, slot)
             }
         } else {

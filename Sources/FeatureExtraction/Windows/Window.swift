@@ -66,6 +66,9 @@ public struct Window: Sendable {
     public var contact: Contact
     /// The last flow it opened on a pair that is not in the baseline.
     public var newContact: Contact
+    /// The server of its last DNS question, and that of its last failed or unread login.
+    public var queryContact = Contact()
+    public var loginContact = Contact()
 
     public init(
         subject: IPAddress, mac: MACAddress = .zero, scale: Scale, endSecond: Int,

@@ -70,7 +70,8 @@ struct FlowBits: OptionSet, BitwiseCopyable {
     static let continued = FlowBits(rawValue: 64)
     /// The originator was determined by the port numbers, not by the first packet.
     static let flipped = FlowBits(rawValue: 128)
-    /// The originator sent something that a refusal of a login may answer.
+    /// The originator sent something that a refusal of a login may answer. Together with
+    /// `decided`: it sent no such thing, and the responder's answers can be read.
     static let asked = FlowBits(rawValue: 1 << 14)
     /// The responder granted or refused a login.
     static let decided = FlowBits(rawValue: 1 << 15)

@@ -1,5 +1,22 @@
 /// Databases.
 extension LoginReader {
+    func databaseMessage(_ port: UInt16, isRequest: Bool) -> LoginMessage {
+        if isEncrypted { return isRequest ? .attempt : isLongAnswer ? .answered : .none }
+        switch port {
+        case 1433: return isRequest ? tdsRequest : tds
+        case 3306: return isRequest ? mysqlRequest : mysql
+        case 5432: return isRequest ? postgresRequest : postgres
+        default: return .none
+        }
+    }
+
+    /// Whether it begins with a record of application data (RFC 8446, 5.1).
+    private var isEncrypted: Bool { u8(0) == 0x17 && u8(1) == 3 }
+
+    /// Whether an encrypted message of the server is more than the end of its session, which has
+    /// 24 bytes, or 31 with older ciphers: an error has a text.
+    private var isLongAnswer: Bool { length > 64 }
+
     /// MySQL and MariaDB: errors 1045 and 1698 "access denied". The greeting is packet 0, answers
     /// to queries begin with packet 1.
     var mysql: LoginMessage {

@@ -62,8 +62,8 @@ struct LoginReader {
     @inline(__always)
     static func isLoginPort(_ port: UInt16) -> Bool {
         switch port {
-        case 21, 23, 25, 110, 143, 389, 445, 587, 1433, 1883, 2121, 2525, 3268, 3306, 5432,
-            5900...5909, 6379:
+        case 21, 23, 25, 110, 143, 389, 445, 587, 1433, 1521, 1883, 2121, 2525, 3268, 3306, 5432,
+            5900...5909, 6379, 9042, 27017:
             true
         default: false
         }
@@ -80,10 +80,8 @@ struct LoginReader {
         case 23: isRequest ? telnetRequest : telnet
         case 389, 3268: isRequest ? ldapRequest : ldap
         case 445: isRequest ? smbRequest : smb
-        case 1433: isRequest ? tdsRequest : tds
+        case 1433, 1521, 3306, 5432, 9042, 27017: databaseMessage(port, isRequest: isRequest)
         case 1883: isRequest ? (u8(0) == 0x10 ? .attempt : .none) : mqtt
-        case 3306: isRequest ? mysqlRequest : mysql
-        case 5432: isRequest ? postgresRequest : postgres
         case 6379: isRequest ? redisRequest : redis
         // VNC: the answer to a challenge has 16 bytes.
         default: isRequest ? (length == 16 ? .attempt : .none) : vnc
