@@ -63,6 +63,8 @@ package struct PortTable: Sendable {
     private var wanted: Set<UInt32> = []
     /// MAC addresses that forward packets of other hosts, from the baseline.
     private let routers: Set<MACAddress>
+    /// The addresses of hosts that forward nothing, from the baseline.
+    private let hostAddresses: Set<IPAddress>
     /// The ports where the kernel lists these MAC addresses: of several with one, the first.
     private var routerPorts: [MACAddress: UInt32] = [:]
     /// The first port that used each MAC address.
@@ -72,7 +74,9 @@ package struct PortTable: Sendable {
     private static let fastCount = 256
 
     package init(graph: CommunicationGraph?, sharers: AddressSharers = AddressSharers(.empty)) {
-        routers = Set((graph?.links ?? [:]).filter { $0.value.isRouter }.keys)
+        let links = graph?.links ?? [:]
+        routers = Set(links.filter { $0.value.isRouter }.keys)
+        hostAddresses = Set(links.values.filter { !$0.isRouter }.flatMap(\.addresses))
         self.sharers = sharers
     }
 
@@ -271,6 +275,21 @@ package struct PortTable: Sendable {
         note(change.facts)
     }
 
+    /// Gives a port the role of the router whose MAC address it has.
+    ///
+    /// A container can choose its MAC address: one that had another, or that has the address of a
+    /// host in the baseline, is not the router.
+    private mutating func noteRouter(_ fact: PortFacts, _ record: Record) {
+        let isHost =
+            record.firstMAC != .zero && record.firstMAC != fact.mac
+            || fact.addresses.contains(where: hostAddresses.contains)
+        if isHost {
+            if routerPorts[fact.mac] == fact.port { routerPorts[fact.mac] = nil }
+        } else if routerPorts[fact.mac] == nil {
+            routerPorts[fact.mac] = fact.port
+        }
+    }
+
     /// Applies facts about ports. An address that is listed at two of them stays with the first.
     package mutating func note(_ facts: [PortFacts]) {
         for fact in facts {
@@ -284,9 +303,7 @@ package struct PortTable: Sendable {
                 release(address, of: fact.port, &record)
             }
             records[fact.port] = record
-            if routers.contains(fact.mac), routerPorts[fact.mac] == nil {
-                routerPorts[fact.mac] = fact.port
-            }
+            if routers.contains(fact.mac) { noteRouter(fact, record) }
             if fact.mac != .zero, !fact.isShared { claim(fact.mac, for: fact.port) }
             forget(fact.port)
         }

@@ -97,6 +97,33 @@ private let database = IPAddress(v4: 0x0A00_0003)
 struct PortAttributionTests {
     private let webFacts = PortFacts(port: 1, name: "veth1", addresses: [web], host: 1)
     private let jobFacts = PortFacts(port: 2, name: "veth2", addresses: [job], host: 2)
+    /// A container that takes the MAC address of a router of the baseline does not get its role:
+    /// neither one that had another address before, nor one that has a known host's IP address.
+    @Test(arguments: [true, false]) func aMACAddressMakesNoRouter(isLate: Bool) throws {
+        var graph = CommunicationGraph()
+        let router: UInt64 = 0x0242_0000_0001
+        graph.links[MACAddress(router)] = CommunicationGraph.Link(
+            addresses: [IPAddress(v4: 0xC633_6401)], isRouter: true)
+        graph.links[MACAddress(2)] = CommunicationGraph.Link(addresses: [job], isRouter: false)
+        let ports = Ports(graph: graph)
+        ports.know(webFacts, databaseFacts)
+        if isLate {
+            ports.know(
+                PortFacts(port: 2, name: "veth2", mac: MACAddress(9), addresses: [job], host: 2))
+            ports.send("10.0.0.2", "10.0.0.1", by: 2, mac: 9)
+        }
+        ports.know(
+            PortFacts(
+                port: 2, name: "veth2", mac: MACAddress(router), addresses: [job], host: 2))
+        for number in 0..<20 {
+            ports.send(
+                "10.0.0.2", "10.0.0.3", by: 2, from: UInt16(41_000 + number), to: 5432, at: 2,
+                mac: router)
+        }
+        let window = try #require(ports.finish()[job])
+        #expect(window.evidence == .port && window[.flows] >= 20)
+    }
+
     private let databaseFacts = PortFacts(port: 3, name: "veth3", addresses: [database], host: 3)
 
     private func node() -> Ports {
