@@ -67,20 +67,21 @@ public struct JSONObject: Sendable {
         guard value.isFinite else { return "null" }
         guard value != 0 else { return "0" }
         // The decimal exponent, without the rounding errors of a logarithm.
-        var factor = 1.0
+        var exponent = 0
         var scaled = abs(value)
-        while scaled < 0.1, factor < 1e300 {
+        while scaled < 0.1, exponent > -300 {
             scaled *= 10
-            factor *= 10
+            exponent -= 1
         }
         while scaled >= 1 {
             scaled /= 10
-            factor /= 10
+            exponent += 1
         }
         var digits = 1.0
         for _ in 0..<significant { digits *= 10 }
-        let rounded = (scaled * digits).rounded() / digits / factor
-        let signed = value < 0 ? -rounded : rounded
+        // Read from decimal digits, so that the nearest number is written with these digits.
+        let rounded = Double("\(Int((scaled * digits).rounded()))e\(exponent - significant)")
+        let signed = value < 0 ? -(rounded ?? 0) : rounded ?? 0
         return signed == signed.rounded() && abs(signed) < 1e15 ? "\(Int(signed))" : "\(signed)"
     }
 

@@ -31,9 +31,33 @@ enum Failure {
         let isUsage = code == .validationFailure
         // ArgumentParser adds the usage on further lines; the first one states the error.
         let message = isUsage ? Lazaret.message(for: error) : "\(error)"
-        let line = message.split(separator: "\n").joined(separator: " ")
-        let hint = isUsage ? "; see 'lazaret --help'" : ""
-        printError("\(line)\(hint)")
+        printError(isUsage ? usage(message) : lines(of: message).joined(separator: " "))
         Glibc.exit(isUsage || isOfConfiguration(error) ? 2 : 1)
+    }
+
+    private static func lines(of message: String) -> [String] {
+        message.split(separator: "\n").map { $0.drop { $0 == " " } }.map(String.init)
+    }
+
+    /// A message about the command line as one sentence, with the help to look at.
+    private static func usage(_ message: String) -> String {
+        let all = lines(of: message)
+        let choices = all.filter { $0.hasPrefix("- ") }.map { String($0.dropFirst(2)) }
+        var text = all.filter { !$0.hasPrefix("- ") }.joined(separator: " ")
+        if !choices.isEmpty { text += " " + choices.joined(separator: ", ") }
+        if text.hasSuffix(".") { text.removeLast() }
+        return "\(text); see '\(command) --help'"
+    }
+
+    /// The command and subcommands that were typed.
+    private static var command: String {
+        var words = ["lazaret"]
+        var known = Lazaret.configuration.subcommands
+        for word in CommandLine.arguments.dropFirst() {
+            guard let next = known.first(where: { $0._commandName == word }) else { break }
+            words.append(word)
+            known = next.configuration.subcommands
+        }
+        return words.joined(separator: " ")
     }
 }

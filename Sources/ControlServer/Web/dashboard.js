@@ -121,6 +121,13 @@ function show(status, rates) {
   drawRates(rates);
 }
 
+// What is not in force, and whether new ones are added.
+function fenceNote() {
+  const dry = fences.filter(fence => fence.dry_run).length;
+  if (dry === fences.length) return '; a dry run: no packet is dropped';
+  return (dry ? '; ' + dry + ' of them a dry run' : '') + (enforcing ? '' : '; no new ones are added while it observes');
+}
+
 // Fences, with a clock for each.
 let fences = [], fetched = 0;
 async function refreshFences() {
@@ -128,7 +135,7 @@ async function refreshFences() {
   fetched = Date.now();
   const body = $('fences').tBodies[0];
   $('fences-caption').textContent = fences.length === 0 ? 'Nothing is fenced.'
-    : fences.length + (fences.length === 1 ? ' active fence' : ' active fences') + (enforcing ? '' : '; a dry run: no packet is dropped');
+    : fences.length + (fences.length === 1 ? ' active fence' : ' active fences') + fenceNote();
   $('fences').tHead.hidden = fences.length === 0;
   body.replaceChildren(...fences.map(fence => make('tr', {},
     make('th', {scope: 'row'}, fence.target, fence.workload ? ' (' + fence.workload + ')' : '', make('br'),

@@ -106,28 +106,40 @@ extension MonitorHub {
         do {
             try Self.turn.withLock { _ in
                 guard let model = modelPath else { throw TriageError.unrecorded("no model") }
-                if let judgement {
+                let event = try judgement.map { _ in
                     guard let event = try store.event(id: id),
                         event.kind == Event.Kind.alert.rawValue
                     else { throw TriageError.noSuchAlert(id) }
-                    try FeedbackFile.add(
-                        id, judgement, source: EVEReader(lines: [event.line], name: "the store"),
-                        model: model)
-                } else {
-                    try FeedbackFile.withdraw(id, model: model)
+                    return event
                 }
-                try store.write(
-                    [],
-                    [
-                        AuditEntry(
-                            time: Clock.now(), actor: actor, action: "feedback", subject: id,
-                            detail: word.rawValue)
-                    ], notes: [:])
+                // First the audit trail: feedback that it lacks is not used.
+                try Self.record(word.rawValue, on: id, by: actor, store)
+                do {
+                    if let judgement, let event {
+                        try FeedbackFile.add(
+                            id, judgement,
+                            source: EVEReader(lines: [event.line], name: "the store"),
+                            model: model)
+                    } else {
+                        try FeedbackFile.withdraw(id, model: model)
+                    }
+                } catch {
+                    try? Self.record("\(word.rawValue): failed: \(error)", on: id, by: actor, store)
+                    throw error
+                }
             }
         } catch let error as TriageError { throw error } catch let error as EventStoreError {
             throw .store(error)
         } catch { throw .unrecorded("\(error)") }
         requestReload()
+    }
+
+    private static func record(
+        _ detail: String, on alert: String, by actor: String, _ store: EventStore
+    ) throws(QuarantineError) {
+        let entry = AuditEntry(
+            time: Clock.now(), actor: actor, action: "feedback", subject: alert, detail: detail)
+        try store.write([], [entry], notes: [:])
     }
 
     /// What operators have said of incidents.

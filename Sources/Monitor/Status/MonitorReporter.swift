@@ -234,7 +234,7 @@ struct MonitorReporter {
             parts.logger.error(
                 "\(cause); fences are still applied, and recorded when it works again")
         } else if pending.isEmpty, !pendingWrites.isEmpty {
-            parts.logger.notice("the ledger is caught up with")
+            parts.logger.notice("the ledger is complete again")
         }
         pendingWrites = pending
     }
