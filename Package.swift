@@ -181,6 +181,12 @@ let package = Package(
                 "NetworkAddresses", "Workloads", "BaselineGraph", "SenderAttribution",
                 "FeatureExtraction", "AttackPatterns", "IsolationForest", "AnomalyModel",
             ]),
+        library(
+            "LeastPrivilege",
+            uses: [
+                "TextFormats", "NetworkAddresses", "Workloads", "BaselineGraph", "AnomalyModel",
+                "Quarantine",
+            ]),
         library("Nftables", uses: ["NetworkAddresses", "CNetfilter"]),
         library("Quarantine", uses: ["Timestamps", "NetworkAddresses"]),
         library(
@@ -255,7 +261,7 @@ let package = Package(
                 "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
                 "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
                 "AnomalyModel", "AnomalyDetection", "Quarantine", "Events", "Decisions",
-                "HTMLReport", "ModelFiles", system,
+                "HTMLReport", "ModelFiles", "LeastPrivilege", system,
             ]),
         library(
             "Recording",
@@ -305,11 +311,13 @@ let package = Package(
             name: "lazaret",
             dependencies: [
                 "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "PacketCapture",
-                "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "AnomalyModel",
-                "AnomalyDetection", "Quarantine", "ProtectedAddresses", "FlowHistory",
+                "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "BaselineGraph",
+                "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
+                "FlowHistory",
                 "Enforcement", "Responses", "EventStore", "Events", "HTMLReport", "ModelFiles",
-                "EventDelivery", "Offline", "Recording", "StatusReport", "Monitor", "Settings",
-                "ControlServer", logging, system,
+                "EventDelivery", "LeastPrivilege", "Offline", "Recording", "StatusReport",
+                "Monitor",
+                "Settings", "ControlServer", logging, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict, linkerSettings: staticRuntime),
@@ -414,6 +422,9 @@ let package = Package(
             uses: [
                 "Timestamps", "TextFormats", "Digests", "FeatureExtraction", "AnomalyDetection",
             ]),
+        tests(
+            of: "LeastPrivilege",
+            uses: ["Timestamps", "NetworkAddresses", "Workloads", "BaselineGraph", "AnomalyModel"]),
         tests(of: "Offline"),
         tests(
             of: "Settings",

@@ -185,6 +185,14 @@ public struct Service: Hashable, Sendable, CustomStringConvertible {
     /// The protocol's number (IANA).
     public var ipProtocol: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 16) }
 
+    /// Whether the protocol has ports: TCP, UDP, SCTP.
+    public var hasPorts: Bool { ipProtocol == 6 || ipProtocol == 17 || ipProtocol == 132 }
+
+    /// The ports of the service: one, or all dynamic ones.
+    public var ports: ClosedRange<UInt16> {
+        port...(port == Self.firstDynamicPort ? UInt16.max : port)
+    }
+
     /// Whether the service requires a login: remote shells and desktops, mail, directories,
     /// databases.
     public var asksForLogin: Bool {
@@ -226,7 +234,7 @@ public struct Service: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String {
         let name = Self.protocolName(ipProtocol)
-        guard ipProtocol == 6 || ipProtocol == 17 || ipProtocol == 132 else { return name }
+        guard hasPorts else { return name }
         return port == Self.firstDynamicPort ? "\(name) high ports" : "\(name) \(port)"
     }
 

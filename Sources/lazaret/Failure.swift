@@ -7,7 +7,7 @@ import Workloads
 
 /// Reports an error and ends the program with the matching exit code.
 enum Failure {
-    /// Anomalies were found and `--exit-code` was given.
+    /// Anomalies were found and `--exit-code` was given, or a check found something.
     static let anomaliesFound: Int32 = 3
 
     /// Whether the configuration is wrong, and not what was to be done.

@@ -13,13 +13,14 @@ struct Lazaret: AsyncParsableCommand {
               lazaret train  -r clean.pcap -o node.model --inventory inventory.yaml
               lazaret replay -r suspect.pcap -m node.model --inventory inventory.yaml
 
-            Exit codes: 0 done; 1 failed; 2 bad usage or configuration; 3 anomalies found (with \
-            --exit-code).
+            Exit codes: 0 done; 1 failed; 2 bad usage or configuration; 3 anomalies found (replay \
+            with --exit-code), or traffic that the policy forbids (policy check).
             """,
         version: Version.text,
         subcommands: [
             FlowsCommand.self, TrainCommand.self, ReplayCommand.self, EvaluateCommand.self,
-            ModelCommand.self, MonitorCommand.self, StatusCommand.self, TopCommand.self,
+            ModelCommand.self, PolicyCommand.self, MonitorCommand.self, StatusCommand.self,
+            TopCommand.self,
             EventsCommand.self, IncidentsCommand.self, MuteCommand.self, ExplainCommand.self,
             FeedbackCommand.self, QuarantineCommand.self, EnforcementCommand.self,
             AuditCommand.self, InventoryCommand.self, ConfigCommand.self, NotifyCommand.self,

@@ -25,6 +25,7 @@ struct OutputFileTests {
             (replay + ["--report", path], 0o600),
             (["evaluate", "-r", "captures/clean-test.pcap", "-m", model, "-o", path], 0o600),
             (["flows", "-r", "captures/clean-test.pcap", "--format", "csv", "-o", path], 0o600),
+            (["policy", "export", "-m", model, "--format", "nft", "-o", path], 0o600),
             (["train", "-r", "captures/clean-train.pcap", "-o", path], 0o644),
         ]
     }

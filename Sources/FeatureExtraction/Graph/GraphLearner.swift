@@ -71,33 +71,16 @@ public struct GraphLearner: Sendable {
                 packet.dns.nameDigest, in: &graph.dnsNames, at: unit,
                 dropped: &graph.droppedFacts)
         }
-        if WindowTracker.opensFlow(packet, update) {
-            learn(
-                subject, packet.destination,
-                Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort), unit)
-        } else if update.events.contains([.started, .midstream]) {
-            learnMidstream(packet, unit)
-        }
+        guard let opening = FlowOpening(packet, update) else { return }
+        learn(
+            opening.isMidstream ? opening.source : subject, opening.destination, opening.service,
+            unit)
     }
 
     private mutating func noteName(_ packet: Packet, _ unit: Int32) {
         guard packet.dns.kind == .query else { return }
         _ = CommunicationGraph.note(
             packet.dns.nameDigest, in: &graph.dnsNames, at: unit, dropped: &graph.droppedFacts)
-    }
-
-    /// Learns a connection older than the capture. The end with the dynamic port opened it; if both
-    /// or neither have one, the initiator is unknown.
-    private mutating func learnMidstream(_ packet: Packet, _ unit: Int32) {
-        let isSourceDynamic = packet.sourcePort >= Service.firstDynamicPort
-        guard isSourceDynamic != (packet.destinationPort >= Service.firstDynamicPort) else {
-            return
-        }
-        let port = isSourceDynamic ? packet.destinationPort : packet.sourcePort
-        learn(
-            isSourceDynamic ? packet.source : packet.destination,
-            isSourceDynamic ? packet.destination : packet.source,
-            Service(ipProtocol: packet.ipProtocol, port: port), unit)
     }
 
     private mutating func learn(
