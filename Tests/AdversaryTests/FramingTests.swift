@@ -126,6 +126,31 @@ struct FramingTests {
         #expect(outcome.refusals.contains { $0.contains("may be forged") })
     }
 
+    /// The probes are below more tags than a frame of a network has; hosts skip them and answer.
+    @Test(arguments: [1, 17, 200])
+    func whoAnswersAScanBelowPriorityTagsIsNotAccused(tags: Int) throws {
+        var attack = Attack()
+        let priority = [[UInt8]](repeating: [0x81, 0, 0, 0], count: tags).flatMap(\.self)
+        for number in 0..<1500 {
+            let (time, port) = (Double(number) / 250, UInt16(1 + number))
+            attack.add(
+                time, .offender, .neighbour,
+                priority + [8, 0]
+                    + Frame.ipv4(
+                        Member.offender.address, Member.neighbour.address, 6,
+                        Frame.tcp(40_000, port, flags: 2)))
+            attack.tcp(
+                at: time + 0.000_2, .neighbour, .offender, port, 40_000, flags: 0x14, sequence: 0,
+                acknowledgment: 1001)
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.alerts(on: Member.neighbour.address).isEmpty, "\(outcome)")
+        #expect(outcome.fenced == [Member.offender.address], "\(outcome)")
+        #expect(
+            outcome.alerts(on: Member.offender.address).contains { $0.pattern == "port_scan" },
+            "\(outcome)")
+    }
+
     /// A host that answers the pings of forged senders sends ARP requests for them.
     @Test func whoAnswersForgedPingsSweepsNothing() throws {
         var attack = Attack()
