@@ -70,6 +70,23 @@ struct FramingTests {
         #expect(outcome.fenced == [Member.offender.card], "\(outcome)")
     }
 
+    /// At a port whose name no rule can have, the MAC address in the frames proves nothing.
+    @Test(arguments: ["v\"1", "v*"])
+    func aPortThatNoRuleCanNameFencesNoCard(port: String) throws {
+        var attack = Attack()
+        let own = Member("10.60.4.55", card: Member.neighbour.card, port: port)
+        attack.visit(at: -20, own, .web, from: 1234, port: 80)
+        for number in 0..<600 {
+            let borrowed = Member("10.60.4.\(16 + number % 4)").by(own)
+            attack.tcp(
+                at: Double(number) / 100, borrowed, .web, 40_000, UInt16(1 + number))
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+        #expect(!outcome.alerts(on: own.address).isEmpty, "\(outcome)")
+        #expect(outcome.refusals.contains { $0.contains("rename the interface") }, "\(outcome)")
+    }
+
     /// A container's address that comes from beyond the gateway.
     @Test func aMartianIsNotHeldAgainstTheOwnerOfTheAddress() throws {
         var attack = Attack()
