@@ -1,3 +1,4 @@
+import Foundation
 import TestKit
 import Testing
 
@@ -85,6 +86,31 @@ struct FramingTests {
         #expect(outcome.fenced.isEmpty, "\(outcome)")
         #expect(!outcome.alerts(on: own.address).isEmpty, "\(outcome)")
         #expect(outcome.refusals.contains { $0.contains("rename the interface") }, "\(outcome)")
+    }
+
+    /// A capture's clock that is set back, or one frame with a time far ahead, makes no flood of
+    /// the packets of hours.
+    @Test(arguments: [(-3600, false), (31_536_000, true)])
+    func aClockThatJumpsAccusesNobody(jump: Int, isOfOneFrame: Bool) throws {
+        var file = [UInt8](
+            try Data(
+                contentsOf: Run.root.appendingPathComponent(
+                    "captures/clean-test.pcap")))
+        func word(_ at: Int) -> Int { (0..<4).reduce(0) { $0 | Int(file[at + $1]) << (8 * $1) } }
+        var (at, isDone) = (24, false)
+        while at + 16 <= file.count, !isDone {
+            let second = word(at)
+            let next = at + 16 + word(at + 8)
+            if second >= 1_795_223_711 {
+                for byte in 0..<4 { file[at + byte] = UInt8((second + jump) >> (8 * byte) & 0xFF) }
+                isDone = isOfOneFrame
+            }
+            at = next
+        }
+        let path = try bench.scratch.write("clock.pcap", Data(file))
+        let outcome = try Outcome(Attack(), bench.scratch, model: bench.model, background: [path])
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+        #expect(outcome.alerts.isEmpty, "\(outcome.alerts)")
     }
 
     /// A container's address that comes from beyond the gateway.
