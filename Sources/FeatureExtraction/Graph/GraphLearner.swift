@@ -66,6 +66,7 @@ public struct GraphLearner: Sendable {
             if packet.announcement == .dhcpReply { links.noteDHCPServer(packet.sourceMAC) }
         }
         guard packet.kind == .ip else { return }
+        if packet.tunnel != .none { learnOuter(packet, unit) }
         if packet.dns.kind == .query {
             _ = CommunicationGraph.note(
                 packet.dns.nameDigest, in: &graph.dnsNames, at: unit,
@@ -74,10 +75,19 @@ public struct GraphLearner: Sendable {
         if WindowTracker.opensFlow(packet, update) {
             learn(
                 subject, packet.destination,
-                Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort), unit)
+                Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort), unit,
+                isForOne: !packet.destinationMAC.isGroup && packet.destinationMAC != .zero)
         } else if update.events.contains([.started, .midstream]) {
             learnMidstream(packet, unit)
         }
+    }
+
+    /// Learns the ends of a tunnel.
+    private mutating func learnOuter(_ packet: Packet, _ unit: Int32) {
+        guard !packet.isOuterAnswer else { return }
+        learn(
+            packet.outerSource, packet.outerDestination,
+            Service(ipProtocol: packet.outerProtocol, port: packet.outerDestinationPort), unit)
     }
 
     private mutating func noteName(_ packet: Packet, _ unit: Int32) {
@@ -101,10 +111,11 @@ public struct GraphLearner: Sendable {
     }
 
     private mutating func learn(
-        _ source: IPAddress, _ destination: IPAddress, _ service: Service, _ unit: Int32
+        _ source: IPAddress, _ destination: IPAddress, _ service: Service, _ unit: Int32,
+        isForOne: Bool = false
     ) {
         let peer = resolver.learn(destination, in: &graph)
-        guard peer.place != .group else { return }
+        guard peer.place != .group || isForOne else { return }
         let subject = resolver.learn(source, in: &graph)
         graph.note(subject, peer, destination, service, at: unit)
     }
