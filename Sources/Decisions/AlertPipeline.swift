@@ -101,13 +101,16 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
             time: Self.end(of: verdict),
             window: .seconds(scale.seconds), offender: verdict.subject,
             spoofingLink: verdict.isBorrowing && verdict.window.mac != .zero
-                ? verdict.window.mac : nil,
+                && !verdict.isAtUnnamedPort ? verdict.window.mac : nil,
             port: verdict.port, isProven: !verdict.window.evidence.mayBeForged,
             target: verdict.target, workload: verdict.workload, score: Double(verdict.score),
             threshold: Double(verdict.threshold), isFarBeyond: verdict.isFarBeyond,
             eventID: eventID, reason: verdict.summary(reasons),
             features: featureNames(of: reasons))
         request.evidence = verdict.window.evidence.rawValue
+        request.isAtUnnamedPort =
+            verdict.isAtUnnamedPort
+            && (verdict.isBorrowing || !verdict.window.isListedAtPort)
         return request
     }
 
@@ -139,6 +142,12 @@ extension Verdict {
         return QuarantinePort(
             name: name, instance: window.portInstance.isEmpty ? nil : window.portInstance,
             ownsAddress: window.isListedAtPort)
+    }
+
+    /// Whether the port that leads to the offender has a name that no rule can have. The MAC
+    /// addresses of its frames are no evidence then: its host may write any.
+    fileprivate var isAtUnnamedPort: Bool {
+        window.evidence == .port && !window.portName.isEmpty && port == nil
     }
 
     /// The attacked address, where another host may have sent the packets.

@@ -74,6 +74,11 @@ public struct Packet: Sendable, BitwiseCopyable {
     /// Outermost IP pair of a tunnelled packet; unspecified without a tunnel.
     public var outerSource: IPAddress = .unspecified
     public var outerDestination: IPAddress = .unspecified
+    /// Ports, protocol and IP length of that packet; 0 without a tunnel.
+    public var outerSourcePort: UInt16 = 0
+    public var outerDestinationPort: UInt16 = 0
+    public var outerProtocol: UInt8 = 0
+    public var outerLength: UInt32 = 0
 
     // The packet that an ICMP error quotes (RFC 792, RFC 4443). A neighbour solicitation or
     // advertisement has its target in `quotedSource`.

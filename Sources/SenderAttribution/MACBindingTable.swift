@@ -361,8 +361,10 @@ public struct MACBindingTable: Sendable {
     /// next hop.
     package mutating func noteNextHop(_ packet: Packet) {
         let mac = packet.destinationMAC
-        guard packet.kind == .ip, !mac.isGroup, mac != .zero, mac != packet.sourceMAC,
-            var record = records[mac], !record.isRouter, mayBecomeRouter(record),
+        // A tunnel's inner packet is not for the host with the frame's MAC address.
+        guard packet.kind == .ip, packet.tunnel == .none, !mac.isGroup, mac != .zero,
+            mac != packet.sourceMAC, var record = records[mac], !record.isRouter,
+            mayBecomeRouter(record),
             packet.destination != record.lastForwarded,
             !record.addresses.contains(packet.destination)
         else { return }

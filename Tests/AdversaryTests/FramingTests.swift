@@ -1,3 +1,4 @@
+import Foundation
 import TestKit
 import Testing
 
@@ -70,6 +71,48 @@ struct FramingTests {
         #expect(outcome.fenced == [Member.offender.card], "\(outcome)")
     }
 
+    /// At a port whose name no rule can have, the MAC address in the frames proves nothing.
+    @Test(arguments: ["v\"1", "v*"])
+    func aPortThatNoRuleCanNameFencesNoCard(port: String) throws {
+        var attack = Attack()
+        let own = Member("10.60.4.55", card: Member.neighbour.card, port: port)
+        attack.visit(at: -20, own, .web, from: 1234, port: 80)
+        for number in 0..<600 {
+            let borrowed = Member("10.60.4.\(16 + number % 4)").by(own)
+            attack.tcp(
+                at: Double(number) / 100, borrowed, .web, 40_000, UInt16(1 + number))
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+        #expect(!outcome.alerts(on: own.address).isEmpty, "\(outcome)")
+        #expect(outcome.refusals.contains { $0.contains("rename the interface") }, "\(outcome)")
+    }
+
+    /// A capture's clock that is set back, or one frame with a time far ahead, makes no flood of
+    /// the packets of hours.
+    @Test(arguments: [(-3600, false), (31_536_000, true)])
+    func aClockThatJumpsAccusesNobody(jump: Int, isOfOneFrame: Bool) throws {
+        var file = [UInt8](
+            try Data(
+                contentsOf: Run.root.appendingPathComponent(
+                    "captures/clean-test.pcap")))
+        func word(_ at: Int) -> Int { (0..<4).reduce(0) { $0 | Int(file[at + $1]) << (8 * $1) } }
+        var (at, isDone) = (24, false)
+        while at + 16 <= file.count, !isDone {
+            let second = word(at)
+            let next = at + 16 + word(at + 8)
+            if second >= 1_795_223_711 {
+                for byte in 0..<4 { file[at + byte] = UInt8((second + jump) >> (8 * byte) & 0xFF) }
+                isDone = isOfOneFrame
+            }
+            at = next
+        }
+        let path = try bench.scratch.write("clock.pcap", Data(file))
+        let outcome = try Outcome(Attack(), bench.scratch, model: bench.model, background: [path])
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+        #expect(outcome.alerts.isEmpty, "\(outcome.alerts)")
+    }
+
     /// A container's address that comes from beyond the gateway.
     @Test func aMartianIsNotHeldAgainstTheOwnerOfTheAddress() throws {
         var attack = Attack()
@@ -124,6 +167,31 @@ struct FramingTests {
         let alerts = outcome.alerts(on: Member.neighbour.address)
         #expect(alerts.contains { $0.evidence == "address" && $0.target == Member.store.address })
         #expect(outcome.refusals.contains { $0.contains("may be forged") })
+    }
+
+    /// The probes are below more tags than a frame of a network has; hosts skip them and answer.
+    @Test(arguments: [1, 17, 200])
+    func whoAnswersAScanBelowPriorityTagsIsNotAccused(tags: Int) throws {
+        var attack = Attack()
+        let priority = [[UInt8]](repeating: [0x81, 0, 0, 0], count: tags).flatMap(\.self)
+        for number in 0..<1500 {
+            let (time, port) = (Double(number) / 250, UInt16(1 + number))
+            attack.add(
+                time, .offender, .neighbour,
+                priority + [8, 0]
+                    + Frame.ipv4(
+                        Member.offender.address, Member.neighbour.address, 6,
+                        Frame.tcp(40_000, port, flags: 2)))
+            attack.tcp(
+                at: time + 0.000_2, .neighbour, .offender, port, 40_000, flags: 0x14, sequence: 0,
+                acknowledgment: 1001)
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.alerts(on: Member.neighbour.address).isEmpty, "\(outcome)")
+        #expect(outcome.fenced == [Member.offender.address], "\(outcome)")
+        #expect(
+            outcome.alerts(on: Member.offender.address).contains { $0.pattern == "port_scan" },
+            "\(outcome)")
     }
 
     /// A host that answers the pings of forged senders sends ARP requests for them.

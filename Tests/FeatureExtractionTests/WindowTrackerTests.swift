@@ -310,6 +310,32 @@ struct WindowTrackerTests {
         #expect(bench.tracker.slotCount == 10)
     }
 
+    /// Hosts of a port or known MAC address, and those that complete a handshake, replace hosts
+    /// that are known by their address only.
+    @Test func evidenceOutranksForgedAddresses() throws {
+        var bench = Bench(mode: .monitoring, hostLimit: 10)
+        // Each has opened more flows than a transient host.
+        for number in 0..<10 {
+            for _ in 0..<5 { bench.open("198.51.100.\(number)", at: 1) }
+        }
+        bench.open("198.51.100.77", at: 3)
+        var own = packet("10.0.3.1", "10.0.0.2", at: 3, mac: 7)
+        own.port = 4
+        _ = bench.send(own, [.started, .fromOriginator])
+        var guess = packet("203.0.113.5", "10.0.0.2", port: 22, at: 3)
+        var tag = bench.send(guess, [.started, .fromOriginator])
+        #expect(tag == 0)
+        guess.tcpFlags = 0x10
+        tag = bench.send(guess, [.fromOriginator, .established, .acknowledged], tag: tag)
+        #expect(tag != 0)
+        bench.finish()
+        #expect(bench.judged.contains(try #require(IPAddress("10.0.3.1"))))
+        let guesser = try #require(IPAddress("203.0.113.5"))
+        let window = try #require(bench.last(.short, of: guesser))
+        #expect(window.handshakeCount == 1 && window[.flows] == 1 && window.unanswered == 0)
+        #expect(!bench.judged.contains(try #require(IPAddress("198.51.100.77"))))
+    }
+
     @Test func aKnownWorkloadReplacesEvenABusyUnknownHost() throws {
         let inventory = try Inventory(
             workloads: [.init(name: "web", addresses: [try #require(IPPrefix("10.0.9.9"))])],

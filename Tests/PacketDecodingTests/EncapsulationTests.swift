@@ -234,6 +234,24 @@ func everyShorterCaptureOfAFrameIsSafe(_ wrapped: Encapsulation) {
     #expect(packet.ipProtocol == 6 && packet.destinationPort == 2 && packet.fragment == .none)
 }
 
+/// Hosts skip any number of priority tags, also before a tag with a number.
+@Test(arguments: [1, 15, 16, 17, 300], [UInt16(0x8100), 0x88A8])
+func priorityTagsNestNothing(count: Int, type: UInt16) {
+    let tags = [(UInt16, UInt16)](repeating: (type, 0), count: count)
+    let ends: [(tags: [(UInt16, UInt16)], vlan: UInt16)] = [([], 0), ([(0x8100, 5)], 5)]
+    for (last, vlan) in ends {
+        var decoder = PacketDecoder()
+        var packet = Packet()
+        let frame = Frame.ethernet(0x0800, inner, tags: tags + last)
+        decoder.decode(
+            frame.span.bytes, linkType: .ethernet, time: .epoch, wireLength: UInt32(frame.count),
+            into: &packet)
+        #expect(packet.kind == .ip && packet.destinationPort == 443)
+        #expect(packet.vlan == vlan && packet.innerVLAN == 0)
+        #expect(decoder.statistics.nestingTooDeep == 0)
+    }
+}
+
 @Test func nestingIsBounded() {
     var payload = inner
     for _ in 0..<40 { payload = Frame.ipv4("192.0.2.1", "192.0.2.2", 4, payload) }

@@ -37,6 +37,14 @@ struct PolicyTests {
         #expect(quarantine.consider(by("10.0.0.2", at: 740, score: 1)).map(\.kind) == [.add])
     }
 
+    @Test func aPortThatNoRuleCanNameIsRefusedAndTold() {
+        var quarantine = PlannedQuarantine()
+        var nameless = request("10.0.0.2", at: 100, score: 1)
+        nameless.isAtUnnamedPort = true
+        let decisions = quarantine.consider(nameless)
+        #expect(decisions.map(\.kind) == [.refuse(.unnamedPort)])
+    }
+
     @Test func whatRestsOnTheAddressAloneIsRefusedAndTold() {
         func unproven(_ address: String, at time: Int64) -> EnforcementRequest {
             var request = request(address, at: time, score: 1)

@@ -80,6 +80,13 @@ package struct TrainingSanitizer {
         return tracker.observe(packet, update)
     }
 
+    /// Starts windows again after the clock was set back.
+    package mutating func restart() {
+        tracker.finish()
+        addWindows()
+        tracker.restart()
+    }
+
     /// Returns all subjects whose traffic does not look clean, strongest first.
     package mutating func finish() -> [Suspect] {
         tracker.finish()

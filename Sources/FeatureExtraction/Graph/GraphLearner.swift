@@ -66,6 +66,7 @@ public struct GraphLearner: Sendable {
             if packet.announcement == .dhcpReply { links.noteDHCPServer(packet.sourceMAC) }
         }
         guard packet.kind == .ip else { return }
+        if packet.tunnel != .none { learnOuter(packet, unit) }
         if packet.dns.kind == .query {
             _ = CommunicationGraph.note(
                 packet.dns.nameDigest, in: &graph.dnsNames, at: unit,
@@ -74,7 +75,17 @@ public struct GraphLearner: Sendable {
         guard let opening = FlowOpening(packet, update) else { return }
         learn(
             opening.isMidstream ? opening.source : subject, opening.destination, opening.service,
-            unit)
+            unit,
+            isForOne: !opening.isMidstream && !packet.destinationMAC.isGroup
+                && packet.destinationMAC != .zero)
+    }
+
+    /// Learns the ends of a tunnel.
+    private mutating func learnOuter(_ packet: Packet, _ unit: Int32) {
+        guard !packet.isOuterAnswer else { return }
+        learn(
+            packet.outerSource, packet.outerDestination,
+            Service(ipProtocol: packet.outerProtocol, port: packet.outerDestinationPort), unit)
     }
 
     private mutating func noteName(_ packet: Packet, _ unit: Int32) {
@@ -84,10 +95,11 @@ public struct GraphLearner: Sendable {
     }
 
     private mutating func learn(
-        _ source: IPAddress, _ destination: IPAddress, _ service: Service, _ unit: Int32
+        _ source: IPAddress, _ destination: IPAddress, _ service: Service, _ unit: Int32,
+        isForOne: Bool = false
     ) {
         let peer = resolver.learn(destination, in: &graph)
-        guard peer.place != .group else { return }
+        guard peer.place != .group || isForOne else { return }
         let subject = resolver.learn(source, in: &graph)
         graph.note(subject, peer, destination, service, at: unit)
     }

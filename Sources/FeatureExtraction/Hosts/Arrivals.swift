@@ -79,7 +79,7 @@ struct Arrivals: Sendable {
         DistinctWindow.mix(DistinctWindow.mix(to.high ^ to.low &* 3) ^ hop.value) | 1
     }
 
-    private static func key(_ from: IPAddress, _ to: IPAddress) -> UInt64 {
+    static func key(_ from: IPAddress, _ to: IPAddress) -> UInt64 {
         DistinctWindow.mix(
             DistinctWindow.mix(from.high ^ from.low &* 3) ^ to.high ^ to.low &* 5) | 1
     }

@@ -19,12 +19,19 @@ extension WindowTracker {
         contested = [:]
         targets.restart()
         disputes.removeAll()
+        (arrivals, questions, pings) = (Arrivals(), Arrivals(), GroupPings())
+        (rarePairs, solicited) = (RecentPairs(), RecentPairs())
+        outerFlows = OuterFlows()
         (second, target, firstSecond) = (Int.min, Int.min, Int.min)
         turn = (0, 0)
     }
 
     /// The slot of the host that a packet is attributed to; created where there is none.
-    mutating func slot(of sender: MACBindingTable.Sender, _ packet: Packet) -> Int? {
+    ///
+    /// - Parameter hasHandshake: whether the packet completes a handshake.
+    mutating func slot(
+        of sender: MACBindingTable.Sender, _ packet: Packet, hasHandshake: Bool = false
+    ) -> Int? {
         let address = sender.subject
         if let slot = current(address, sender.isContested) {
             note(sender, packet, slot)
@@ -35,7 +42,11 @@ extension WindowTracker {
         // A slot that was freed takes no further memory.
         if hostCount >= hostLimit || isCramped && free.isEmpty {
             droppedHosts += 1
-            guard forgetPasserBy() || resolved.isKnown && forgetStranger() else { return nil }
+            let isProven = hasHandshake || sender.evidence != .address
+            guard
+                forgetPasserBy() || (isProven || resolved.isKnown) && forgetUnproven()
+                    || resolved.isKnown && forgetStranger()
+            else { return nil }
         }
         let slot: Int
         if let reused = free.popLast() {
@@ -92,6 +103,23 @@ extension WindowTracker {
             if isPasserBy(hand) { return forget(hand) }
         }
         return false
+    }
+
+    /// Evicts a host that is known only by its address, and that has completed no handshake, in
+    /// favour of one of which there is more.
+    private mutating func forgetUnproven() -> Bool {
+        for _ in 0..<min(hosts.count, 16 * Self.placesLookedAt) {
+            turnHand()
+            if isUnproven(hand) { return forget(hand) }
+        }
+        return false
+    }
+
+    private func isUnproven(_ slot: Int) -> Bool {
+        isCurrent(slot) && hosts[slot].lastSecond < second && !hosts[slot].identity.isNamed
+            && !hosts[slot].resolved.isKnown && hosts[slot].port == 0
+            && hosts[slot].cardSecond < hosts[slot].addressSecond
+            && hosts[slot].sum(.long).high(.proof) == 0
     }
 
     /// Evicts an unknown host in favour of a known workload.

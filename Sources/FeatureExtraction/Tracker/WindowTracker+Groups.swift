@@ -17,20 +17,10 @@ extension WindowTracker {
         else { return }
         let sender = sender(of: packet)
         guard !sender.isNobody, let slot = slot(of: sender, packet) else { return }
-        hosts[slot].now[.activity] &+= Counters.high | 1
-        hosts[slot].lastSecond = second
-        // Pings open flows, which are counted there.
-        guard !isPing else { return }
-        if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
-        hosts[slot].now[.packetsOut] &+= 1
-        hosts[slot].now[.bytesOut] &+= UInt64(packet.ipLength)
-        var contact = Contact()
-        contact.address = packet.destination
-        contact.sourcePort = packet.sourcePort
-        contact.port = packet.destinationPort
-        contact.ipProtocol = packet.ipProtocol
-        contact.second = second
-        hosts[slot].lastContact = contact
+        if sender.isForeign, !isPing {
+            noteForeign(packet.source, slot, isOthers: sender.isOthers)
+        }
+        countBeyondRate(packet, slot, isForAll: true)
     }
 
     /// Whether an echo reply answers a ping of a whole network: each of its hosts replies, to
@@ -44,10 +34,6 @@ extension WindowTracker {
 }
 
 extension Packet {
-    fileprivate var isEchoRequest: Bool {
-        ipProtocol == 1 && icmpType == 8 || ipProtocol == 58 && icmpType == 128
-    }
-
     /// Whether every host of the link receives it: a broadcast, or a multicast of the link (RFC
     /// 5771, RFC 4291). Streams to other groups have receivers that joined them.
     fileprivate var isForAll: Bool {

@@ -36,6 +36,10 @@ extension WindowTracker {
     }
 
     mutating func sender(of packet: Packet) -> MACBindingTable.Sender {
+        if isRelayed, packet.tunnel != .none {
+            return MACBindingTable.Sender(
+                subject: packet.source, isForeign: false, isNobody: true)
+        }
         let sender =
             packet.port == 0
             ? linkSender(of: packet)

@@ -95,7 +95,7 @@ extension WindowTracker {
     }
 
     /// Whether a station may speak for others.
-    private func isRouter(_ station: Station) -> Bool {
+    func isRouter(_ station: Station) -> Bool {
         station.port == 0 && links.isRouter(station.mac)
     }
 
@@ -259,7 +259,7 @@ extension WindowTracker {
     // MARK: - Hosts
 
     /// The host of a station that takes another's place: never the holder of the address.
-    private mutating func takerSender(
+    mutating func takerSender(
         _ station: Station, otherThan address: IPAddress, _ packet: Packet
     ) -> MACBindingTable.Sender {
         if station.port != 0 {

@@ -40,14 +40,16 @@ extension WindowTracker {
     ) -> UInt32? {
         let kind = UnsolicitedKind(packet, update)
         if sender.isForeign, sender.evidence == .port { countInjected(packet, sender) }
-        guard packet.ipProtocol != 58 || packet.icmpType < 130, peer.place != .group else {
-            return nil
-        }
+        guard packet.ipProtocol != 58 || packet.icmpType < 130,
+            !isToGroup(packet, peer.place == .group)
+        else { return nil }
         let counts = kind.map { !$0.isPlausible || !isWarmingUp } ?? false
         if let kind, counts { watch(packet, peer, sender, kind: kind) }
-        // A host that only answers takes no memory.
+        // A host that only answers takes no memory, unless it is one of those here: a refusal shows
+        // that the packet was no answer.
+        let isOfThisLink = sender.evidence == .port || sender.evidence == .card
         guard
-            counts || kind != nil && mode == .withoutBaseline
+            counts || kind != nil && (mode == .withoutBaseline || isOfThisLink)
                 || current(sender.subject, sender.isContested) != nil,
             let slot = slot(of: sender, packet)
         else { return nil }
@@ -103,7 +105,8 @@ extension WindowTracker {
     mutating func countExcess(_ packet: Packet) {
         let sender = sender(of: packet)
         let peer = resolver.resolve(packet.destination, in: graph)
-        guard !sender.isNobody, peer.place != .group, !answersGroupPing(.icmpReply, packet),
+        guard !sender.isNobody, !isToGroup(packet, peer.place == .group),
+            !answersGroupPing(.icmpReply, packet),
             let slot = slot(of: sender, packet)
         else { return }
         watch(packet, peer, sender, kind: .icmpReply)
@@ -116,7 +119,7 @@ extension WindowTracker {
         guard !isWarmingUp else { return }
         let sender = sender(of: packet)
         let peer = resolver.resolve(packet.destination, in: graph)
-        guard !sender.isNobody, peer.place != .group,
+        guard !sender.isNobody, !isToGroup(packet, peer.place == .group),
             let slot = slot(of: sender, packet)
         else { return }
         watch(packet, peer, sender, kind: .fragment)
@@ -124,7 +127,7 @@ extension WindowTracker {
         note(.fragment, packet, slot)
     }
 
-    private mutating func note(_ kind: UnsolicitedKind, _ packet: Packet, _ slot: Int) {
+    mutating func note(_ kind: UnsolicitedKind, _ packet: Packet, _ slot: Int) {
         var target = Contact()
         target.address = packet.destination
         target.sourcePort = packet.sourcePort

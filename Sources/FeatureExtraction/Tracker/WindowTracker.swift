@@ -70,6 +70,16 @@ public struct WindowTracker: Sendable {
     /// Frames to all hosts of a link, and pings of whole networks.
     var groupRates = AnnouncementRates()
     var pings = GroupPings()
+    /// Packets that no flow counts.
+    var strayRates = AnnouncementRates()
+    /// Who sent packets without ports, or of tunnels, to whom: an ICMP error may quote one.
+    var rarePairs = RecentPairs()
+    /// Who asked for whose link-layer address.
+    var solicited = RecentPairs()
+    var outerFlows = OuterFlows()
+    /// Whether the current packet is in a datagram by which a host answers another, at a port that
+    /// is no tunnel's: what is in it may be the other's.
+    var isRelayed = false
     /// The first DHCP server and the first router that advertised itself, without a baseline.
     var firstServer: Station?
     var firstAdvertiser: Station?
@@ -82,7 +92,7 @@ public struct WindowTracker: Sendable {
     /// the second that it was opened in is odd, and whether its pair is new.
     static let slotMask: UInt32 = 0x3F_FFFF
     static let newEdgeBit: UInt32 = 1 << 31
-    private static let oddSecondBit: UInt32 = 1 << 30
+    static let oddSecondBit: UInt32 = 1 << 30
     static let generationMask: UInt8 = 0x3F
 
     public init(
@@ -128,7 +138,12 @@ public struct WindowTracker: Sendable {
         else { return false }
         switch packet.ipProtocol {
         case 1: return ![0, 3, 4, 5, 11, 12, 14, 16, 18].contains(packet.icmpType)
-        case 58: return packet.icmpType == 128
+        case 58:
+            // No error, no answer, no message of discovery.
+            switch packet.icmpType {
+            case 0...4, 129...138, 140...155, 161: return false
+            default: return true
+            }
         // A packet from a service port to an unprivileged one is a late answer; a DHCP server's
         // packets answer broadcasts.
         case 17:
@@ -167,14 +182,21 @@ public struct WindowTracker: Sendable {
     /// - Returns: the tag to store with the flow, if it changes.
     public mutating func observe(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
         precondition(second >= target, "windows that ended before a packet are taken first")
-        if !disputes.isEmpty { decideDisputes(packet) }
+        isRelayed = packet.tunnel != .none && observeOuter(packet)
+        if !disputes.isEmpty, packet.tunnel == .none { decideDisputes(packet) }
         if packet.kind == .arp {
             observeARP(packet)
             return nil
         }
-        guard packet.kind == .ip else { return nil }
+        guard packet.kind == .ip else {
+            noteOther(packet)
+            return nil
+        }
         if packet.announcement != .none { observeAnnouncement(packet) }
         if packet.destinationMAC.isGroup { noteGroup(packet) }
+        if packet.ipProtocol != 6 && packet.ipProtocol != 17 || packet.tunnel != .none {
+            noteRare(packet, update)
+        }
         if packet.dns.kind == .query, packet.destinationPort == 53, !isToItself(packet) {
             relay.note(packet.dns.nameDigest, askedOf: packet.destination)
         }
@@ -184,13 +206,22 @@ public struct WindowTracker: Sendable {
         }
         if update.relatedEvents.contains(.refused) { noteUnreachable(update) }
         serve(packet, update)
-        if update.events.contains(.started) { return open(packet, update) }
+        if update.events.contains(.started) {
+            let tag = open(packet, update)
+            if packet.ipProtocol == 17, packet.tunnel == .none { noteOuter(packet, tag) }
+            return tag
+        }
         if update.events.contains(.answered) { links.noteNextHop(packet) }
-        if packet.port != 0, !ports.isSettled(packet), let sender = portSender(of: packet),
-            sender.isForeign || sender.isNobody
+        if packet.port != 0, !isRelayed, !ports.isSettled(packet),
+            let sender = portSender(of: packet), sender.isForeign || sender.isNobody
         {
             countInjected(packet, sender)
             return nil
+        }
+        if update.tag == 0, hostCount >= hostLimit,
+            update.events.contains([.acknowledged, .fromOriginator]), !isRelayed
+        {
+            return openLate(packet, update)
         }
         if update.tag & Self.unsolicitedBit != 0 { return countUnsolicited(packet, update) }
         if update.events.contains(.excessive) { countExcess(packet) }
@@ -232,76 +263,8 @@ public struct WindowTracker: Sendable {
         hosts[slot].now[.served] &+= 1
     }
 
-    private mutating func open(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
-        arrivals.note(packet, second: second)
-        let sender = sender(of: packet)
-        let opensFlow = Self.opensFlow(packet, update)
-        let peer = resolver.resolve(packet.destination, in: graph)
-        if opensFlow { watch(packet, peer, sender) }
-        if sender.isNobody {
-            if !opensFlow { watchUnsolicited(packet, update, sender) }
-            return nil
-        }
-        guard opensFlow else {
-            return openUnsolicited(packet, update, peer, sender)
-        }
-        // A ping of a whole network is answered by all of it, to whatever address asked.
-        guard peer.place != .group || packet.ipProtocol == 1 || packet.ipProtocol == 58,
-            let slot = slot(of: sender, packet)
-        else { return nil }
-        let service = Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort)
-        let subject = hosts[slot].resolved
-        let epoch = mode == .training ? graph?.epoch(of: second) : nil
-        let novelty = Novelty(subject, peer, service, packet.destination, graph, epoch)
-        note(packet, novelty, peer, slot)
-        if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
-        let tag =
-            UInt32(slot + 1) | UInt32(hosts[slot].generation & Self.generationMask) << 24
-            | (novelty.isNewEdge ? Self.newEdgeBit : 0) | (second & 1 == 1 ? Self.oddSecondBit : 0)
-        var tagged = update
-        tagged.tag = tag
-        hosts[slot].now[.flows] += 1
-        hosts[slot].pending &+= 1
-        if novelty.isNewEdge { hosts[slot].now[.newEdges] &+= Counters.high }
-        count(packet, tagged)
-        return tag
-    }
-
-    private mutating func note(
-        _ packet: Packet, _ novelty: Novelty, _ peer: Resolved, _ slot: Int
-    ) {
-        let keys = HostState.keys(of: packet)
-        hosts[slot].peers.insert(keys.peer, second: second, isNovel: novelty.isNewPeer)
-        hosts[slot].edges.insert(keys.edge, second: second, isNovel: novelty.isNewEdge)
-        if packet.ipProtocol != 1 && packet.ipProtocol != 58 {
-            hosts[slot].ports.insert(
-                keys.service << 1 | 1, second: second, isNovel: novelty.isNewPort)
-            if packet.ipProtocol != 6, packet.ipProtocol != 17 {
-                hosts[slot].protocols.insert(
-                    UInt64(packet.ipProtocol) << 1, second: second, isNovel: false)
-            }
-        }
-        if novelty.isNewNetwork {
-            hosts[slot].networks.insert(UInt64(peer.network) << 1, second: second, isNovel: true)
-        }
-        if novelty.isNewOutside {
-            hosts[slot].outsidePeers.insert(keys.peer, second: second, isNovel: true)
-        }
-        // Traffic to known peers is often periodic, so only the regularity of unknown peers counts.
-        let isStrange =
-            graph == nil
-            // DNS and NTP are often periodic.
-            ? peer.place == .outside && packet.destinationPort != 53
-                && packet.destinationPort != 123
-            : novelty.isNewOutside || novelty.isNewEdge
-        if isStrange { hosts[slot].beat(keys.edge, at: packet.time) }
-        let contact = contact(packet)
-        hosts[slot].lastContact = contact
-        if novelty.isNewEdge || novelty.isNewOutside { hosts[slot].lastNewContact = contact }
-    }
-
     /// The receiver of a packet as a contact of now.
-    private func contact(_ packet: Packet) -> Contact {
+    func contact(_ packet: Packet) -> Contact {
         var contact = Contact()
         contact.address = packet.destination
         contact.sourcePort = packet.sourcePort
@@ -311,7 +274,7 @@ public struct WindowTracker: Sendable {
         return contact
     }
 
-    private mutating func count(_ packet: Packet, _ update: FlowUpdate) {
+    mutating func count(_ packet: Packet, _ update: FlowUpdate) {
         guard update.tag != 0 else { return }
         guard let slot = liveSlot(update.tag) else { return }
         // An answer of the owner of a borrowed address is not the borrower's traffic.

@@ -65,6 +65,10 @@ public struct HostRanking {
                     tracker.apply(change)
                     record?.apply(change)
                 case .ports(let change): tracker.apply(change)
+                case .clockSetBack:
+                    tracker.finish()
+                    while let window = tracker.nextWindow() { body(window) }
+                    tracker.restart()
                 case .packet:
                     let packet = packets.packet
                     tracker.advance(to: packet.time)

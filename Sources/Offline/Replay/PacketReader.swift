@@ -17,6 +17,7 @@ import Timestamps
 ///         switch step {
 ///         case .names(let change): tracker.apply(change)
 ///         case .ports(let change): tracker.apply(change)
+///         case .clockSetBack: tracker.restart()
 ///         case .packet: print(packets.packet.source, packets.update.events)
 ///         }
 ///     }
@@ -26,6 +27,8 @@ struct PacketReader: ~Copyable {
         case names(WorkloadChange)
         /// The monitor's notes about the ports of its node.
         case ports(PortChange)
+        /// The capture's clock was set back before the next packet: windows and flows start again.
+        case clockSetBack
         /// The next packet is in `packet`, and what it did to its flow in `update`.
         case packet
     }
@@ -58,6 +61,8 @@ struct PacketReader: ~Copyable {
     /// Recognizes packets that the node forwards, and that a recording at its ports has twice.
     private var forwarded = ForwardedPackets()
     private var counts = Report()
+    private var clock = CaptureClock()
+    private let meterOptions: FlowMeterOptions
     /// Whether `packet` is still to be returned, after the names that apply to it.
     private var isWaiting = false
 
@@ -80,6 +85,7 @@ struct PacketReader: ~Copyable {
         var meterOptions = FlowMeterOptions()
         meterOptions.collectsRecords = false
         meterOptions.capacity = limits.flowCapacity
+        self.meterOptions = meterOptions
         meter = FlowMeter(options: meterOptions)
     }
 
@@ -91,6 +97,11 @@ struct PacketReader: ~Copyable {
         report.metering = meter.statistics
         report.warnings = capture.warnings
         report.remarks = [names.remark].compactMap(\.self)
+        if clock.leftOut > 0 {
+            report.remarks.append(
+                "\(clock.leftOut) packets were left out: their time is far behind that of packets "
+                    + "before them (the clock was set back \(clock.setBack) times)")
+        }
         if trustsNotes, capture.lostNotes > 0 {
             report.remarks.append(
                 "\(capture.lostNotes) notes past 64 MiB before one packet were left out")
@@ -101,11 +112,19 @@ struct PacketReader: ~Copyable {
     /// Advances to the next packet, or to names that apply from there on; nil at the end.
     mutating func next() throws(CaptureError) -> Step? {
         if !isWaiting {
-            guard try read() else {
-                progress?.finish()
-                return nil
+            var step = CaptureClock.Step.isBehind
+            while step == .isBehind {
+                guard try read() else {
+                    progress?.finish()
+                    return nil
+                }
+                step = clock.note(packet.time)
             }
             isWaiting = true
+            if step == .wasSetBack {
+                meter = FlowMeter(options: meterOptions)
+                return .clockSetBack
+            }
         }
         if let change = names.next(at: packet.time) { return .names(change) }
         if let change = ports.next(at: packet.time) { return .ports(change) }

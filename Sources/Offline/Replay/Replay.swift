@@ -111,6 +111,10 @@ public struct Replay {
             case .ports(let change):
                 tracker.apply(change)
                 analyzer.apply(change)
+            case .clockSetBack:
+                tracker.finish()
+                judgeWindows()
+                tracker.restart()
             case .packet:
                 tracker.advance(to: packets.packet.time)
                 if tracker.hasEndedSecond { judgeWindows() }

@@ -56,6 +56,7 @@ public struct Training {
             case .ports(let change):
                 check.apply(change)
                 learner.apply(change)
+            case .clockSetBack: check.restart()
             case .packet:
                 learner.observe(packets.packet, packets.update)
                 if let tag = check.observe(packets.packet, packets.update) { packets.setTag(tag) }
@@ -73,6 +74,7 @@ public struct Training {
                 switch step {
                 case .names(let change): learner.apply(change)
                 case .ports(let change): learner.apply(change)
+                case .clockSetBack: break
                 case .packet:
                     guard isClean(packets.packet) else { continue }
                     learner.observe(packets.packet, packets.update)
@@ -88,6 +90,10 @@ public struct Training {
             switch step {
             case .names(let change): tracker.apply(change)
             case .ports(let change): tracker.apply(change)
+            case .clockSetBack:
+                tracker.finish()
+                while let window = tracker.nextWindow() { trainer.observe(window) }
+                tracker.restart()
             case .packet:
                 tracker.advance(to: packets.packet.time)
                 while let window = tracker.nextWindow() { trainer.observe(window) }

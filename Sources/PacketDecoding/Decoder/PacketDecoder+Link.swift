@@ -54,20 +54,25 @@ extension PacketDecoder {
         }
     }
 
-    /// Decodes a tag of IEEE 802.1Q; the first of a frame is the outer one.
+    /// Decodes tags of IEEE 802.1Q; the first of a frame is the outer one. A priority tag (VID 0)
+    /// before another tag nests nothing: hosts skip any number of them.
     private mutating func vlan(_ cursor: inout Cursor, _ packet: inout Packet) {
-        guard cursor.has(4) else {
-            statistics.truncatedVLAN &+= 1
-            return
-        }
-        let identifier = cursor.u16(0) & 0xFFF
+        var identifier: UInt16 = 0
+        var etherType: UInt16 = 0
+        repeat {
+            guard cursor.has(4) else {
+                statistics.truncatedVLAN &+= 1
+                return
+            }
+            identifier = cursor.u16(0) & 0xFFF
+            etherType = cursor.u16(2)
+            cursor.at &+= 4
+        } while identifier == 0 && (etherType == 0x8100 || etherType == 0x88A8)
         if packet.vlan == 0 {
             packet.vlan = identifier
         } else if packet.innerVLAN == 0 {
             packet.innerVLAN = identifier
         }
-        let etherType = cursor.u16(2)
-        cursor.at &+= 4
         network(etherType, &cursor, &packet)
     }
 

@@ -6,7 +6,7 @@ extension PacketDecoder {
     /// assignment), VXLAN-GPE 4790, GENEVE 6081 (RFC 8926), GTP-U 2152 (3GPP TS 29.281), Teredo
     /// 3544 (RFC 4380).
     @inline(__always)
-    static func mayCarryTunnel(_ port: UInt16) -> Bool {
+    package static func mayCarryTunnel(_ port: UInt16) -> Bool {
         switch port {
         case 4789, 8472, 4790, 6081, 2152, 3544: true
         default: false
@@ -63,6 +63,10 @@ extension PacketDecoder {
         if outer.tunnel == .none {
             packet.outerSource = outer.source
             packet.outerDestination = outer.destination
+            packet.outerSourcePort = outer.sourcePort
+            packet.outerDestinationPort = outer.destinationPort
+            packet.outerProtocol = outer.ipProtocol
+            packet.outerLength = outer.ipLength
         }
         packet.tunnel = tunnel
         if let identifier { packet.tunnelIdentifier = identifier }

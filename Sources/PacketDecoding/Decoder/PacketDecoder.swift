@@ -21,7 +21,8 @@ public struct PacketDecoder: ~Copyable, Sendable {
         public var describesNames = true
         /// Whether attempts to log in and their answers are read; metering does not need them.
         public var readsLogins = true
-        /// The greatest number of tags, labels and tunnels around one packet.
+        /// The greatest number of tags, labels and tunnels around one packet. Priority tags before
+        /// another tag do not count.
         public var nestingLimit = 16
 
         public init() {}

@@ -15,6 +15,9 @@ public struct EnforcementRequest: Sendable, Equatable {
     /// Set when the kernel knows the port of the node by which the packets came: the rule is then
     /// on this port, whatever addresses the packets bear.
     public var port: QuarantinePort?
+    /// Whether the packets came by a port whose name no rule can have, and the kernel lists no
+    /// address of the offender there.
+    public var isAtUnnamedPort = false
     /// Whether there is evidence of the sender besides the address in the packets. Without it
     /// nothing is fenced: another host may have written the address.
     public var isProven: Bool

@@ -23,6 +23,8 @@ public struct QuarantineDecision: Sendable, Equatable {
         case warmingUp
         /// The address is the only evidence of the sender.
         case unproven
+        /// The port that leads to the sender has a name that no rule can have.
+        case unnamedPort
         case budgetOfRules(Int)
         case budgetOfWorkloads(percent: Int)
         case breakerOpen
@@ -114,6 +116,9 @@ extension QuarantineDecision.Refusal: CustomStringConvertible {
         case .allowlisted(let why): "allowlisted: \(why)"
         case .warmingUp: "the workload is still warming up"
         case .unproven: "the only evidence is the address in the packets, which may be forged"
+        case .unnamedPort:
+            "the name of the port that the packets came by cannot be in a rule; rename the "
+                + "interface"
         case .budgetOfRules(let most): "\(most) fences are active already"
         case .budgetOfWorkloads(let percent):
             "more than \(percent) % of the known workloads would be fenced"

@@ -73,6 +73,7 @@ public struct QuarantinePolicy: Sendable {
             records[subject]?.confirmedAt = .distantPast
             return refuse(.unproven, subject, request) + protect(request, active: active)
         }
+        if request.isAtUnnamedPort { return refuse(.unnamedPort, subject, request) }
         if let extended = extend(subject, for: request, active: active) { return extended }
         guard !isCovered(subject, at: request.port?.name, by: active) else { return [] }
         return subnetDecisions(for: request, active: active)

@@ -1,0 +1,25 @@
+import NetworkAddresses
+
+/// Remembers for a few seconds that one address sent packets to another. A table of fixed size: a
+/// newer pair may replace an older one.
+struct RecentPairs: Sendable {
+    private static let seconds = 10
+
+    private struct Place {
+        var key: UInt64 = 0
+        var second = Int.min / 2
+    }
+
+    private var places = [Place](repeating: Place(), count: 4096)
+
+    mutating func note(from sender: IPAddress, to receiver: IPAddress, second: Int) {
+        let key = Arrivals.key(sender, receiver)
+        places[Int(key >> 52)] = Place(key: key, second: second)
+    }
+
+    func contains(from sender: IPAddress, to receiver: IPAddress, second: Int) -> Bool {
+        let key = Arrivals.key(sender, receiver)
+        let place = places[Int(key >> 52)]
+        return place.key == key && second - place.second <= Self.seconds
+    }
+}

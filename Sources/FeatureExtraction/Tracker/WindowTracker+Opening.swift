@@ -1,0 +1,106 @@
+import BaselineGraph
+import FlowMetering
+import NetworkAddresses
+import PacketDecoding
+import SenderAttribution
+import Workloads
+
+/// Flows that hosts open.
+extension WindowTracker {
+    mutating func open(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
+        arrivals.note(packet, second: second)
+        let sender = sender(of: packet)
+        let opensFlow = Self.opensFlow(packet, update)
+        let peer = resolver.resolve(packet.destination, in: graph)
+        if opensFlow { watch(packet, peer, sender) }
+        if sender.isNobody {
+            if !opensFlow { watchUnsolicited(packet, update, sender) }
+            return nil
+        }
+        guard opensFlow else {
+            return openUnsolicited(packet, update, peer, sender)
+        }
+        // A ping of a whole network is answered by all of it, to whatever address asked.
+        guard
+            !isToGroup(packet, peer.place == .group) || packet.ipProtocol == 1
+                || packet.ipProtocol == 58,
+            let slot = slot(of: sender, packet)
+        else { return nil }
+        let tag = charge(packet, peer, sender, slot)
+        var tagged = update
+        tagged.tag = tag
+        hosts[slot].pending &+= 1
+        count(packet, tagged)
+        return tag
+    }
+
+    /// Charges a connection to its opener although its SYN was not, for want of room: who completes
+    /// a handshake has not forged its address.
+    mutating func openLate(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
+        let sender = sender(of: packet)
+        guard !sender.isNobody, let slot = slot(of: sender, packet, hasHandshake: true) else {
+            return nil
+        }
+        let peer = resolver.resolve(packet.destination, in: graph)
+        let tag = charge(packet, peer, sender, slot)
+        hosts[slot].now[.accepted] += 1
+        if tag & Self.newEdgeBit != 0 { hosts[slot].now[.newEdges] &+= 1 }
+        let service = Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort)
+        if service.asksForLogin { hosts[slot].now[.logins] += 1 }
+        var tagged = update
+        tagged.tag = tag
+        count(packet, tagged)
+        return tag
+    }
+
+    /// Counts a flow for the host in `slot`; returns its tag.
+    private mutating func charge(
+        _ packet: Packet, _ peer: Resolved, _ sender: MACBindingTable.Sender, _ slot: Int
+    ) -> UInt32 {
+        let service = Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort)
+        let subject = hosts[slot].resolved
+        let epoch = mode == .training ? graph?.epoch(of: second) : nil
+        let novelty = Novelty(subject, peer, service, packet.destination, graph, epoch)
+        note(packet, novelty, peer, slot)
+        if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
+        let tag =
+            UInt32(slot + 1) | UInt32(hosts[slot].generation & Self.generationMask) << 24
+            | (novelty.isNewEdge ? Self.newEdgeBit : 0) | (second & 1 == 1 ? Self.oddSecondBit : 0)
+        hosts[slot].now[.flows] += 1
+        if novelty.isNewEdge { hosts[slot].now[.newEdges] &+= Counters.high }
+        return tag
+    }
+
+    private mutating func note(
+        _ packet: Packet, _ novelty: Novelty, _ peer: Resolved, _ slot: Int
+    ) {
+        let keys = HostState.keys(of: packet)
+        hosts[slot].peers.insert(keys.peer, second: second, isNovel: novelty.isNewPeer)
+        hosts[slot].edges.insert(keys.edge, second: second, isNovel: novelty.isNewEdge)
+        if packet.ipProtocol != 1 && packet.ipProtocol != 58 {
+            hosts[slot].ports.insert(
+                keys.service << 1 | 1, second: second, isNovel: novelty.isNewPort)
+            if packet.ipProtocol != 6, packet.ipProtocol != 17 {
+                hosts[slot].protocols.insert(
+                    UInt64(packet.ipProtocol) << 1, second: second, isNovel: false)
+            }
+        }
+        if novelty.isNewNetwork {
+            hosts[slot].networks.insert(UInt64(peer.network) << 1, second: second, isNovel: true)
+        }
+        if novelty.isNewOutside {
+            hosts[slot].outsidePeers.insert(keys.peer, second: second, isNovel: true)
+        }
+        // Traffic to known peers is often periodic, so only the regularity of unknown peers counts.
+        let isStrange =
+            graph == nil
+            // DNS and NTP are often periodic.
+            ? peer.place == .outside && packet.destinationPort != 53
+                && packet.destinationPort != 123
+            : novelty.isNewOutside || novelty.isNewEdge
+        if isStrange { hosts[slot].beat(keys.edge, at: packet.time) }
+        let contact = contact(packet)
+        hosts[slot].lastContact = contact
+        if novelty.isNewEdge || novelty.isNewOutside { hosts[slot].lastNewContact = contact }
+    }
+}
