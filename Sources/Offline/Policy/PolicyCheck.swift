@@ -100,7 +100,7 @@ public struct PolicyCheck {
         while let step = try packets.next() {
             switch step {
             case .names(let change): judge.identities.apply(change)
-            case .ports: break
+            case .ports, .clockSetBack: break
             case .packet:
                 let tag = judge.observe(packets.packet, packets.update)
                 if let tag { packets.setTag(tag) }
