@@ -88,7 +88,7 @@ extension Verdict {
         var target = AttackTarget(address: contact.address)
         count(in: &target)
         target.ipProtocol = contact.ipProtocol
-        if [6, 17, 132].contains(contact.ipProtocol) { target.port = contact.port }
+        if contact.hasPorts { target.port = contact.port }
         return target
     }
 

@@ -50,7 +50,7 @@ package enum Explanation {
 
     package static func contact(_ contact: Contact) -> String {
         let service = Service(ipProtocol: contact.ipProtocol, port: contact.port)
-        guard [6, 17, 132].contains(contact.ipProtocol) else {
+        guard contact.hasPorts else {
             return "\(contact.address) \(service)"
         }
         return "\(contact.address) \(Service.protocolName(contact.ipProtocol)) \(contact.port)"

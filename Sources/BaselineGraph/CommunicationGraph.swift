@@ -186,7 +186,12 @@ public struct Service: Hashable, Sendable, CustomStringConvertible {
     public var ipProtocol: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 16) }
 
     /// Whether the protocol has ports: TCP, UDP, SCTP.
-    public var hasPorts: Bool { ipProtocol == 6 || ipProtocol == 17 || ipProtocol == 132 }
+    public var hasPorts: Bool { Self.hasPorts(ipProtocol) }
+
+    /// The same for a protocol's number (IANA).
+    public static func hasPorts(_ ipProtocol: UInt8) -> Bool {
+        ipProtocol == 6 || ipProtocol == 17 || ipProtocol == 132
+    }
 
     /// The ports of the service: one, or all dynamic ones.
     public var ports: ClosedRange<UInt16> {

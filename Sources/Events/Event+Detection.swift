@@ -60,7 +60,7 @@ extension Event.Severity {
 
 extension Event.Alert.Contact {
     fileprivate init(_ contact: FeatureExtraction.Contact) {
-        let hasPorts = [6, 17, 132].contains(contact.ipProtocol)
+        let hasPorts = contact.hasPorts
         self.init(
             address: contact.address, ipProtocol: contact.ipProtocol,
             sourcePort: hasPorts ? contact.sourcePort : nil, port: hasPorts ? contact.port : nil)

@@ -51,7 +51,9 @@ public struct KubernetesPolicies {
         var names = UniqueNames()
         let objects = selectors.map { name, selector in
             object(
-                name, selector, names.take("lazaret-" + name.asName(limit: 200, isLowercase: true)))
+                name, selector,
+                // The quarantine of a pod is the policy lazaret-UID.
+                names.take("lazaret-baseline-" + name.asName(limit: 200, isLowercase: true)))
         }
         let assumed = selectors.filter(\.selector.isByConvention).map(\.name)
         if !assumed.isEmpty {

@@ -217,6 +217,11 @@ struct BadInputTests {
         expectOneLine(
             try Run("replay", "-r", "x", "--plan", "p"), status: 2, "--plan needs a model")
         expectOneLine(try Run("frobnicate"), status: 2, "frobnicate")
+        expectOneLine(
+            try Run("flows", "-r", "x", "--format", "picture"), status: 2,
+            "see 'lazaret flows --help'")
+        expectOneLine(
+            try Run("quarantine", "add"), status: 2, "; see 'lazaret quarantine add --help'")
         #expect(try Run("--help").status == 0)
         #expect(try Run("--version").output.hasPrefix("0."))
     }

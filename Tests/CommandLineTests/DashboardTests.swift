@@ -164,6 +164,12 @@ struct DashboardTests {
             """)
         #expect(acts.isEmpty, "\(acts)")
         try browser.photograph("dashboard-look")
+        // Fences stay in force while the monitor observes.
+        #expect(
+            try Run("enforcement", "observe", "--for", "1h", "--socket", socket).status == 0)
+        let caption = "document.getElementById('fences-caption').textContent"
+        let isObserving = try browser.waits(for: "\(caption).includes('no new ones are added')")
+        #expect(try isObserving && !browser.evaluate(caption).contains("dry run"))
 
         // The history, with the same token.
         _ = try browser.evaluate("document.querySelector('footer a').click()")

@@ -16,6 +16,26 @@ struct EVEFormatTests {
         (alert["lazaret"] as? [String: Any])?["reasons"] as? [Any] ?? []
     }
 
+    /// The flow that an alert names is one of its pattern, and ARP has none.
+    @Test func alertsNameAFlowOfTheirPattern() throws {
+        let scratch = try Scratch()
+        let judged = try alerts(["-m", scratch.model()])
+        func named(_ pattern: String) -> [[String: Any]] {
+            judged.filter { ($0["lazaret"] as? [String: Any])?["pattern"] as? String == pattern }
+        }
+        let tunnels = named("dns_tunnel")
+        #expect(!tunnels.isEmpty && tunnels.allSatisfy { $0["dest_port"] as? Int == 53 })
+        let guesses = named("password_guessing").filter { $0["src_ip"] as? String == "10.60.4.16" }
+        #expect(!guesses.isEmpty && guesses.allSatisfy { $0["dest_port"] as? Int == 5432 })
+        let sweeps = named("arp_sweep")
+        #expect(!sweeps.isEmpty && sweeps.allSatisfy { $0["dest_ip"] == nil })
+        // The measure of the pattern is the first reason.
+        for (pattern, feature) in [("port_scan", "ports"), ("dns_tunnel", "dns_queries")] {
+            let first = named(pattern).compactMap { reasons($0).first as? [String: Any] }
+            #expect(first.contains { $0["feature"] as? String == feature }, "\(pattern) \(first)")
+        }
+    }
+
     @Test func alertsHaveRuleNumbersAndReasonsOfOneType() throws {
         let scratch = try Scratch()
         let judged = try alerts(["-m", scratch.model()])

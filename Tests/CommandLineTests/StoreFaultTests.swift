@@ -105,6 +105,34 @@ struct StoreFaultTests {
         #expect(verified.status == 0, "\(verified.errors)")
     }
 
+    /// Feedback that cannot be written to the audit trail is refused, and not used.
+    @Test func feedbackThatTheTrailLacksIsRefused() throws {
+        let program = try bench.monitor()
+        #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
+        var id = ""
+        let isStored = try eventually {
+            let events = try Run("events", "-n", "100", "--socket", bench.socket).json
+            let alert = events.first { $0["event_type"] as? String == "alert" }
+            id = (alert?["lazaret"] as? [String: Any])?["event_id"] as? String ?? ""
+            return !id.isEmpty
+        }
+        try #require(isStored, "\(program.errors)")
+        func given() throws -> String {
+            try Run("feedback", "-m", bench.scratch.path("clean.model")).output
+        }
+        let holder = try Holder(Holder.database, bench.state + "/lazaret.db")
+        let refused = try Run("feedback", id, "--benign", "--socket", bench.socket)
+        #expect(refused.status == 1 && refused.errors.contains("locked"), "\(refused.errors)")
+        #expect(try given().contains("no feedback"))
+        try holder.unlock()
+        let accepted = try Run("feedback", id, "--benign", "--socket", bench.socket)
+        #expect(accepted.status == 0, "\(accepted.errors)")
+        #expect(try given().contains("\(id)  benign"))
+        #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+        let trail = try Run("audit", "list", "--state", bench.state).output
+        #expect(trail.split(separator: "\n").count { $0.contains(" feedback ") } == 1, "\(trail)")
+    }
+
     /// A command that is stopped in the middle keeps the lock between programs.
     @Test func aFenceDoesNotWaitForTheLockOfAnotherProgram() throws {
         let program = try bench.monitor()

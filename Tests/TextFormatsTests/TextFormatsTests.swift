@@ -4,6 +4,16 @@ import Testing
 import Timestamps
 
 struct TextFormatsTests {
+    @Test func significantDigitsAreAllThatIsWritten() {
+        for (value, digits, text) in [
+            (1.499_999_9e-132, 2, "1.5e-132"), (4.699_999e-97, 2, "4.7e-97"), (0.0123, 1, "0.01"),
+            (-0.79514, 4, "-0.7951"), (1016.26, 3, "1020"), (1, 2, "1"), (0, 2, "0"),
+            (.infinity, 2, "null"),
+        ] as [(Double, Int, String)] {
+            #expect(JSONObject.number(value, significant: digits) == text)
+        }
+    }
+
     @Test(arguments: [
         (0 as Int64, "1970-01-01T00:00:00.000000+0000"),
         (1_709_210_096_123_456_789, "2024-02-29T12:34:56.123456+0000"),

@@ -121,10 +121,13 @@ function show(status, rates) {
   drawRates(rates);
 }
 
+// Whether no fence is in force.
+function isDryRun() { return fences.length > 0 && fences.every(fence => fence.dry_run); }
+
 // What is not in force, and whether new ones are added.
 function fenceNote() {
   const dry = fences.filter(fence => fence.dry_run).length;
-  if (dry === fences.length) return '; a dry run: no packet is dropped';
+  if (isDryRun()) return '; a dry run: no packet is dropped';
   return (dry ? '; ' + dry + ' of them a dry run' : '') + (enforcing ? '' : '; no new ones are added while it observes');
 }
 

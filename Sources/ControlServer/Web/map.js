@@ -90,5 +90,5 @@ function drawMap() {
   const fenced = [...offenders].filter(([, isHeld]) => isHeld).map(([name]) => name);
   $('map-words').textContent = place.size === 0 ? 'Nothing is learned yet.'
     : place.size + ' of ' + total + ' workloads. Arrows point from who opens flows to who answers: solid in clean traffic, dashed from an offender to its target in the last 24 hours; '
-      + (fenced.length ? (fences.length && fences.every(fence => fence.dry_run) ? 'offenders that would be fenced: ' : 'offenders that are fenced: ') + fenced.join(', ') : 'nobody is fenced') + '.';
+      + (fenced.length ? (isDryRun() ? 'offenders that would be fenced: ' : 'offenders that are fenced: ') + fenced.join(', ') : 'nobody is fenced') + '.';
 }

@@ -257,4 +257,16 @@ public struct Contact: Sendable, Equatable, BitwiseCopyable {
     public var second: Int = 0
 
     public init() {}
+
+    /// The receiver of a packet.
+    init(to packet: Packet, second: Int) {
+        address = packet.destination
+        sourcePort = packet.sourcePort
+        port = packet.destinationPort
+        ipProtocol = packet.ipProtocol
+        self.second = second
+    }
+
+    /// Whether its protocol has ports.
+    public var hasPorts: Bool { Service.hasPorts(ipProtocol) }
 }

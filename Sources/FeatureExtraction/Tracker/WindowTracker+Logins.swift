@@ -33,7 +33,7 @@ extension WindowTracker {
             count(service, server, packet, slot, isNew: isNew, isRefused: false, &now)
         }
         guard update.events.contains(.closing), update.isShortConversation else { return }
-        // A page that was read, and answered without an attempt to log in, is a page.
+        // Answers in clear to requests without a password say nothing about passwords.
         let isPage = update.events.contains([.loginDecided, .loginAsked])
         if !isPage, hosts[slot].conversations.note(update.sent, update.fetched) {
             now[.packetsOut] &+= Counters.high
@@ -56,13 +56,11 @@ extension WindowTracker {
         _ service: Service, _ server: IPAddress, _ packet: Packet, _ slot: Int, isNew: Bool,
         isRefused: Bool, _ now: inout Counters
     ) {
-        var contact = Contact()
-        contact.address = server
-        contact.sourcePort =
-            packet.destination == server ? packet.sourcePort : packet.destinationPort
-        contact.port = service.port
-        contact.ipProtocol = service.ipProtocol
-        contact.second = second
+        var contact = Contact(to: packet, second: second)
+        if packet.destination != server {
+            contact.address = server
+            swap(&contact.sourcePort, &contact.port)
+        }
         hosts[slot].loginContact = contact
         now[.dnsQueries] &+= Counters.high
         if isNew { now[.flows] &+= Counters.high }

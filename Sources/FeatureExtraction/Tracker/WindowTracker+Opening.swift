@@ -99,7 +99,7 @@ extension WindowTracker {
                 && packet.destinationPort != 123
             : novelty.isNewOutside || novelty.isNewEdge
         if isStrange { hosts[slot].beat(keys.edge, at: packet.time) }
-        let contact = contact(packet)
+        let contact = Contact(to: packet, second: second)
         hosts[slot].lastContact = contact
         if novelty.isNewEdge || novelty.isNewOutside { hosts[slot].lastNewContact = contact }
     }

@@ -97,13 +97,7 @@ extension WindowTracker {
             return
         }
         hosts[slot].now[.bytesOut] &+= UInt64(packet.ipLength)
-        var contact = Contact()
-        contact.address = packet.destination
-        contact.sourcePort = packet.sourcePort
-        contact.port = packet.destinationPort
-        contact.ipProtocol = packet.ipProtocol
-        contact.second = second
-        hosts[slot].lastContact = contact
+        hosts[slot].lastContact = Contact(to: packet, second: second)
     }
 
     /// Whether a packet to an address of a group is in a frame to a group: each host of it receives

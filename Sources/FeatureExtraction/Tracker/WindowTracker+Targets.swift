@@ -64,12 +64,8 @@ extension WindowTracker {
             let slot = targets.slot(
                 of: packet.destination, isKnown: target.isKnown, second: second)
         else { return }
-        var contact = Contact()
+        var contact = Contact(to: packet, second: second)
         contact.address = packet.source
-        contact.sourcePort = packet.sourcePort
-        contact.port = packet.destinationPort
-        contact.ipProtocol = packet.ipProtocol
-        contact.second = second
         targets.update(slot, second) { state in
             state.note(sender: subject ?? packet.source, from: contact)
             if let subject { state.vote(for: subject) }

@@ -128,13 +128,7 @@ extension WindowTracker {
     }
 
     mutating func note(_ kind: UnsolicitedKind, _ packet: Packet, _ slot: Int) {
-        var target = Contact()
-        target.address = packet.destination
-        target.sourcePort = packet.sourcePort
-        target.port = packet.destinationPort
-        target.ipProtocol = packet.ipProtocol
-        target.second = second
-        hosts[slot].unsolicited.note(kind, to: target)
+        hosts[slot].unsolicited.note(kind, to: Contact(to: packet, second: second))
         if kind == .icmpReply {
             hosts[slot].now[.icmp] &+= Counters.high | UInt64(packet.payloadLength)
         }

@@ -263,17 +263,6 @@ public struct WindowTracker: Sendable {
         hosts[slot].now[.served] &+= 1
     }
 
-    /// The receiver of a packet as a contact of now.
-    func contact(_ packet: Packet) -> Contact {
-        var contact = Contact()
-        contact.address = packet.destination
-        contact.sourcePort = packet.sourcePort
-        contact.port = packet.destinationPort
-        contact.ipProtocol = packet.ipProtocol
-        contact.second = second
-        return contact
-    }
-
     mutating func count(_ packet: Packet, _ update: FlowUpdate) {
         guard update.tag != 0 else { return }
         guard let slot = liveSlot(update.tag) else { return }
@@ -318,7 +307,7 @@ public struct WindowTracker: Sendable {
                 now[.dnsQueries] &+= 1
                 now[.dnsNames] &+=
                     UInt64(packet.dns.nameEntropyHundredths) << 32 | UInt64(packet.dns.nameLength)
-                hosts[slot].queryContact = contact(packet)
+                hosts[slot].queryContact = Contact(to: packet, second: second)
                 noteName(packet.dns.nameDigest, slot)
             }
         } else {

@@ -127,7 +127,7 @@ struct OffenderFlows {
             record.start < to
         else { return }
         let service = Service(ipProtocol: key.ipProtocol, port: key.responderPort)
-        let hasPorts = [6, 17, 132].contains(key.ipProtocol)
+        let hasPorts = Service.hasPorts(key.ipProtocol)
         func end(_ address: IPAddress, _ port: UInt16) -> String {
             Self.end("\(address)", hasPorts ? port : nil)
         }

@@ -54,8 +54,8 @@ extension PacketDecoder {
         }
     }
 
-    /// Decodes tags of IEEE 802.1Q; the first of a frame is the outer one. A priority tag (VID 0)
-    /// before another tag nests nothing: hosts skip any number of them.
+    /// Decodes tags of IEEE 802.1Q; the first of a frame is the outer one. Priority tags
+    /// (VID 0) before another tag do not count as nesting: hosts skip any number of them.
     private mutating func vlan(_ cursor: inout Cursor, _ packet: inout Packet) {
         var identifier: UInt16 = 0
         var etherType: UInt16 = 0
