@@ -305,10 +305,15 @@ public struct Detector: Sendable {
         let isTheirs = !window.isContested
         // A workload of the training that was compared with others, for lack of its own windows.
         let own = identity.place == .outside ? nil : scaleModel.baseline.groups[identity.name]
-        let lacking =
-            found?.pattern.needsBaseline == true && !isKnownBad && mayFence
-            ? ScaleBaseline.windowsLacking(own ?? group.baseline, window.scale)
-                ?? doubt(about: window, found?.pattern, group.baseline) : nil
+        let lacking: String? =
+            if isKnownBad || !mayFence {
+                nil
+            } else if found?.pattern.needsBaseline == true {
+                ScaleBaseline.windowsLacking(own ?? group.baseline, window.scale)
+                    ?? doubt(about: window, found?.pattern, group.baseline)
+            } else {
+                found.flatMap { Pattern.requestDoubt(about: window, $0.pattern) }
+            }
         let mayAct =
             isTheirs && lacking == nil
             && (isKnownBad || mayFence && strength >= Self.fenceStrength)

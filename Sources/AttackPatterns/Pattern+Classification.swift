@@ -21,7 +21,7 @@ extension Pattern {
         case .exfiltration: "T1048"
         case .beacon: "T1071"
         case .lateralMovement: "T1021"
-        case .newService, .serviceDown: nil
+        case .newService, .serviceDown, .retries: nil
         case .arpSpoofing, .arpFlood: "T1557.002"
         case .rogueDHCP: "T1557.003"
         case .neighbourSpoofing, .macSpoofing, .nextHop, .rogueRouter: "T1557"
@@ -75,6 +75,7 @@ extension Pattern {
         case .arpFlood: 42
         case .serviceDown: 43
         case .osFingerprinting: 44
+        case .retries: 45
         }
     }
 
@@ -95,7 +96,7 @@ extension Pattern {
         case .guessing: "Attempted User Privilege Gain"
         case .dnsTunnel, .icmpTunnel, .beacon: "Malware Command and Control Activity Detected"
         case .exfiltration: "Potential Corporate Privacy Violation"
-        case .lateralMovement, .newService, .serviceDown: "Misc activity"
+        case .lateralMovement, .newService, .serviceDown, .retries: "Misc activity"
         case .arpSpoofing, .neighbourSpoofing, .macSpoofing, .nextHop, .rogueDHCP, .rogueRouter,
             .arpFlood:
             "Potentially Bad Traffic"

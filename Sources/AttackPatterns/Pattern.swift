@@ -54,6 +54,7 @@ public enum Pattern: String, CaseIterable, Sendable {
     case rogueRouter = "rogue_router"
     case arpFlood = "arp_flood"
     case serviceDown = "service_refuses_its_clients"
+    case retries = "retries_of_a_failed_contact"
 
     /// The title for an operator.
     public var title: String {
@@ -101,6 +102,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .rogueRouter: "rogue router"
         case .arpFlood: "ARP flood"
         case .serviceDown: "service refuses its clients"
+        case .retries: "retries of a failed contact"
         }
     }
 
@@ -111,7 +113,7 @@ public enum Pattern: String, CaseIterable, Sendable {
     public var mayFence: Bool {
         switch self {
         case .nextHop, .beacon, .newService, .lateralMovement, .requestFlood, .slowRequests,
-            .serviceDown:
+            .serviceDown, .retries:
             false
         default: true
         }
@@ -165,7 +167,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .arpSpoofing, .neighbourSpoofing, .macSpoofing, .nextHop, .rogueDHCP, .rogueRouter,
             .arpFlood:
             .foreignSources
-        case .serviceDown: .failed
+        case .serviceDown, .retries: .failed
         }
     }
 
@@ -297,7 +299,9 @@ public enum Pattern: String, CaseIterable, Sendable {
             }
             guard isAnomalous(.packetsOut), window[.outboundExcess] > 0.7 else { return flows }
             guard window[.bytesPerPacket] < 1200 else { return flows }
-            return max(flows, window[.packetsOut] / (1000 * length))
+            guard !isUpload(window) else { return flows }
+            let packets = window[.packetsOut] - packetsEach * retried(window)
+            return max(flows, packets / (1000 * length))
         case .requestFlood:
             guard isAnomalous(.flows) || isAnomalous(.flowsPerEdge), failedShare < 0.5 else {
                 return 0
@@ -336,6 +340,9 @@ public enum Pattern: String, CaseIterable, Sendable {
             return isAnomalous(.newEdges) || isAnomalous(.newPeers) || isAnomalous(.newNetworks)
                 || isAnomalous(.newOutsidePeers) ? 1 : 0
         case .serviceDown: return window.outage == nil ? 0 : 1
+        case .retries:
+            guard isManyFlows(window, isAnomalous) else { return 0 }
+            return retried(window) / (100 * length)
         case .arpSpoofing, .neighbourSpoofing, .macSpoofing, .nextHop, .rogueDHCP, .rogueRouter,
             .arpFlood:
             return 0
@@ -347,19 +354,6 @@ public enum Pattern: String, CaseIterable, Sendable {
     private func freshlyFailed(_ window: Window) -> Float {
         let (edges, failed) = (window[.newEdges], window[.newEdgeFailed])
         return failed * 2 > edges ? min(edges, failed) / 10 : 0
-    }
-
-    /// The strength of a flood: many flows to few services that were refused, unanswered or closed
-    /// at once, with hardly any data.
-    private func flowFlood(_ window: Window, _ isAnomalous: (Feature) -> Bool) -> Float {
-        let flows = max(window[.flows], 1)
-        guard isAnomalous(.flows) || isAnomalous(.failed), window[.flowsPerEdge] > 10 else {
-            return 0
-        }
-        // A server that refuses several of its clients is down: its clients only try again.
-        guard Float(window.outageCount) < flows / 2 else { return 0 }
-        guard window.unanswered / flows > 0.7 || window[.bytesOut] / flows < 130 else { return 0 }
-        return window[.flows] / (100 * (Float(window.scale.seconds) / 10).squareRoot())
     }
 
     /// The strength of connections that are held open by a few bytes at a time (slowloris): the

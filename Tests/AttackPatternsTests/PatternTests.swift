@@ -101,6 +101,41 @@ struct PatternTests {
         #expect(found(window(flood, unanswered: 5000, ipProtocol: 17)) == .packetFlood)
     }
 
+    /// Flows in vain to a usual contact are retries up to a rate; answered ones excuse no others.
+    @Test func retriesOfAFailedContactAreNoFlood() {
+        func tries(_ count: Float, unanswered: Float, served: Float = 0, new: Int = 0) -> Pattern? {
+            var tries = window(
+                [
+                    .flows: count, .ports: 1, .peers: 1, .edges: 1, .flowsPerEdge: count,
+                    .served: served, .bytesOut: count * 60, .packetsOut: count,
+                    .outboundExcess: 3,
+                ], unanswered: unanswered)
+            tries.newUnanswered = new
+            return found(tries)
+        }
+        #expect(tries(1900, unanswered: 1900) == .retries)
+        #expect(tries(2100, unanswered: 2100) == .synFlood)
+        #expect(tries(2100, unanswered: 2100, served: 4200) == .retries)
+        #expect(tries(1900, unanswered: 1000) == .synFlood)
+        #expect(tries(280, unanswered: 280, new: 280) == .retries)
+        #expect(tries(320, unanswered: 320, new: 320) == .synFlood)
+    }
+
+    /// Datagrams that are answered are no flood if clients asked for them.
+    @Test func answeredQueriesOfClientsAreNoFlood() {
+        func queries(_ count: Float, served: Float, unanswered: Float = 0) -> Pattern? {
+            found(
+                window(
+                    [
+                        .flows: count, .ports: 1, .peers: 1, .edges: 1, .flowsPerEdge: count,
+                        .served: served, .bytesOut: count * 60,
+                    ], unanswered: unanswered, ipProtocol: 17))
+        }
+        #expect(queries(300, served: 100) == nil)
+        #expect(queries(300, served: 50) == .packetFlood)
+        #expect(queries(3000, served: 1000, unanswered: 3000) == .packetFlood)
+    }
+
     @Test func borrowedSourcesGoBeforeEverythingElse() {
         let forged: [Feature: Float] = [
             .foreignSources: 5, .flows: 5000, .ports: 4000, .peers: 1, .flowsPerEdge: 2,
@@ -186,7 +221,7 @@ struct PatternTests {
             Pattern.allCases.filter { !$0.mayFence }
                 == [
                     .requestFlood, .beacon, .slowRequests, .lateralMovement, .newService,
-                    .nextHop, .serviceDown,
+                    .nextHop, .serviceDown, .retries,
                 ])
     }
 }

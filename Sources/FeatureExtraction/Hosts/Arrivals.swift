@@ -2,7 +2,9 @@ import NetworkAddresses
 import PacketDecoding
 
 /// Remembers which hosts have opened flows to which others lately: an ARP request for the sender of
-/// such a packet precedes an answer, and is no scan of the network. A table of fixed size.
+/// such a packet precedes an answer, and is no scan of the network. A table of fixed size: a newer
+/// packet may replace an older one. What a host has lost in this way is counted, and excuses as
+/// many of its requests.
 struct Arrivals: Sendable {
     /// Seconds within which an answer is due.
     private static let seconds = 10
@@ -16,6 +18,9 @@ struct Arrivals: Sendable {
         var mac = MACAddress.zero
         /// The MAC address that it was sent to.
         var nextHop = MACAddress.zero
+        /// The place of its destination in `lost`; -1 for a packet that a router sent, whose sender
+        /// nobody asks for.
+        var loser: Int16 = -1
 
         /// Whether another host than the sender of `packet` had sent it.
         func isOthers(than packet: Packet) -> Bool {
@@ -25,18 +30,47 @@ struct Arrivals: Sendable {
 
     /// By the addresses of source and destination.
     private var places = [Place](repeating: Place(), count: 4096)
+    /// Requests for senders whose packets were replaced, by the destination alone.
+    private var lost = [Lost](repeating: Lost(), count: 1024)
+
+    private struct Lost {
+        var second = Int.min / 2
+        var count = 0
+    }
+
+    /// Requests for one address before its asker gives up.
+    private static let requestsEach = 4
+
     /// By the destination's IP and MAC address.
     private var hops = [Place](repeating: Place(), count: 4096)
 
     /// Notes a packet that opened a flow.
-    mutating func note(_ packet: Packet, second: Int) {
+    ///
+    /// - Parameter isRouted: whether a router sent it.
+    mutating func note(_ packet: Packet, second: Int, isRouted: Bool = false) {
         let key = Self.key(packet.source, packet.destination)
         var place = Place(
             key: key, second: second, port: packet.port, mac: packet.sourceMAC,
-            nextHop: packet.destinationMAC)
+            nextHop: packet.destinationMAC,
+            loser: isRouted ? -1 : Int16(Self.loser(packet.destination)))
+        noteLoss(of: places[Int(key >> 52)], to: key, second: second)
         places[Int(key >> 52)] = place
         place.key = Self.key(packet.destination, packet.destinationMAC)
         hops[Int(place.key >> 52)] = place
+    }
+
+    private mutating func noteLoss(of place: Place, to key: UInt64, second: Int) {
+        guard place.key != key, place.loser >= 0, second - place.second <= Self.seconds else {
+            return
+        }
+        let index = Int(place.loser)
+        if second - lost[index].second > Self.seconds { lost[index].count = 0 }
+        lost[index].second = second
+        lost[index].count += Self.requestsEach
+    }
+
+    private static func loser(_ host: IPAddress) -> Int {
+        Int(DistinctWindow.mix(host.high ^ host.low &* 3) >> 54)
     }
 
     /// Whether a packet comes from the MAC address that another host had sent packets of the same
@@ -68,11 +102,18 @@ struct Arrivals: Sendable {
 
     /// Whether an ARP request is for an address that has just sent a packet to the requester. A
     /// packet that the requester sent itself does not count.
-    func isAnswer(_ request: Packet, second: Int) -> Bool {
+    mutating func isAnswer(_ request: Packet, second: Int) -> Bool {
         let key = Self.key(request.destination, request.source)
         let place = places[Int(key >> 52)]
-        guard place.key == key, second - place.second <= Self.seconds else { return false }
-        return place.isOthers(than: request)
+        if place.key == key, second - place.second <= Self.seconds {
+            return place.isOthers(than: request)
+        }
+        let index = Self.loser(request.source)
+        guard lost[index].count > 0, second - lost[index].second <= Self.seconds else {
+            return false
+        }
+        lost[index].count -= 1
+        return true
     }
 
     private static func key(_ to: IPAddress, _ hop: MACAddress) -> UInt64 {

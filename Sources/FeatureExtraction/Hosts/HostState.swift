@@ -156,6 +156,8 @@ struct HostState: Sendable {
     var arpTargets = DistinctWindow()
     var foreignSources = DistinctWindow()
     var protocols = DistinctWindow()
+    /// Pairs that are not in the baseline, to which a client may have asked it to connect.
+    var requested = DistinctWindow()
     var unsolicited = UnsolicitedWindow()
     var tracks: [IntervalTrack] = []
     /// Tracks whose flow was opened in the current second and has sent no request yet.

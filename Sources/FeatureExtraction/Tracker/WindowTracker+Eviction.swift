@@ -19,7 +19,8 @@ extension WindowTracker {
         contested = [:]
         targets.restart()
         disputes.removeAll()
-        (arrivals, questions, pings) = (Arrivals(), Arrivals(), GroupPings())
+        (arrivals, solicitations) = (Arrivals(), Arrivals())
+        (questions, requests) = (Questions(), Requests())
         (rarePairs, solicited) = (RecentPairs(), RecentPairs())
         outerFlows = OuterFlows()
         (second, target, firstSecond) = (Int.min, Int.min, Int.min)

@@ -9,7 +9,9 @@ extension WindowTracker {
     /// what a host sends to all others beyond it counts like its other packets.
     mutating func noteGroup(_ packet: Packet) {
         let isPing = packet.isEchoRequest
-        if isPing { pings.ask(packet.source, second: second) }
+        if isPing || packet.ipProtocol == 17 {
+            questions.ask(packet, isToGroup: true, by: station(of: packet), second: second)
+        }
         guard packet.isForAll, packet.packetType != .outgoing,
             // A router asks for each address of a scan that it forwards.
             isPing || packet.ipProtocol != 58,
@@ -29,7 +31,7 @@ extension WindowTracker {
         guard kind == .icmpReply, packet.icmpType == (packet.ipVersion == 4 ? 0 : 129) else {
             return false
         }
-        return pings.isAnswer(packet.source, to: packet.destination, second: second)
+        return questions.isReply(packet, by: station(of: packet), second: second)
     }
 }
 
@@ -40,50 +42,5 @@ extension Packet {
         destinationMAC == MACAddress(0xFFFF_FFFF_FFFF)
             || (destination.isIPv4
                 ? destination.v4 >> 8 == 0xE0_0000 : destination.high >> 48 & 0xFF0F == 0xFF02)
-    }
-}
-
-/// Remembers pings of whole networks, and how many replies to them each host has sent. A table of
-/// fixed size: a newer entry may replace an older one.
-struct GroupPings: Sendable {
-    /// Seconds after which an entry starts again.
-    private static let seconds = 10
-
-    private struct Place {
-        var key: UInt64 = 0
-        var second = Int.min / 2
-        var count = 0
-    }
-
-    private var places = [Place](repeating: Place(), count: 2048)
-
-    /// Notes a ping of a group.
-    mutating func ask(_ source: IPAddress, second: Int) {
-        count(Self.key(source, .unspecified), second)
-    }
-
-    /// Counts a reply; returns whether `asker` has sent at least as many pings as `host` replies.
-    mutating func isAnswer(_ host: IPAddress, to asker: IPAddress, second: Int) -> Bool {
-        let asked = Self.key(asker, .unspecified)
-        let place = places[Int(asked >> 53)]
-        guard place.key == asked, second - place.second <= Self.seconds else { return false }
-        let pings = place.count
-        return count(Self.key(host, asker), second) <= pings
-    }
-
-    @discardableResult
-    private mutating func count(_ key: UInt64, _ second: Int) -> Int {
-        let index = Int(key >> 53)
-        if places[index].key != key || second - places[index].second > Self.seconds {
-            places[index] = Place(key: key)
-        }
-        places[index].second = second
-        places[index].count += 1
-        return places[index].count
-    }
-
-    private static func key(_ one: IPAddress, _ other: IPAddress) -> UInt64 {
-        DistinctWindow.mix(
-            DistinctWindow.mix(one.high ^ one.low &* 3) ^ other.high ^ other.low &* 5) | 1
     }
 }

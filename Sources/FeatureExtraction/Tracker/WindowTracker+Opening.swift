@@ -8,8 +8,10 @@ import Workloads
 /// Flows that hosts open.
 extension WindowTracker {
     mutating func open(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
-        arrivals.note(packet, second: second)
+        arrivals.note(
+            packet, second: second, isRouted: links.isRouter(packet.sourceMAC))
         let sender = sender(of: packet)
+        if let tag = answer(packet, sender) { return tag }
         let opensFlow = Self.opensFlow(packet, update)
         let peer = resolver.resolve(packet.destination, in: graph)
         if opensFlow { watch(packet, peer, sender) }
@@ -62,6 +64,7 @@ extension WindowTracker {
         let epoch = mode == .training ? graph?.epoch(of: second) : nil
         let novelty = Novelty(subject, peer, service, packet.destination, graph, epoch)
         note(packet, novelty, peer, slot)
+        if novelty.isNewEdge, !sender.isForeign { noteRequested(packet, slot) }
         if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
         let tag =
             UInt32(slot + 1) | UInt32(hosts[slot].generation & Self.generationMask) << 24

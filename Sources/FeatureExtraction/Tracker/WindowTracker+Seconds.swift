@@ -92,5 +92,8 @@ extension WindowTracker {
         window.unsolicitedContact = hosts[slot].unsolicited.contact
         hosts[slot].fill(&window.values, scale, second)
         window.unanswered = hosts[slot].unanswered(scale)
+        let new = sum.high(.newEdges)
+        window.newUnanswered = Int(new - min(new, sum.low(.newEdges)))
+        window.requestedPairs = hosts[slot].requested.count(scale, at: second)
     }
 }

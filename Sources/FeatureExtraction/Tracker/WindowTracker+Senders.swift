@@ -147,6 +147,29 @@ extension WindowTracker {
         return true
     }
 
+    /// Whether an RST in a server's name comes from another host's MAC address, which is then
+    /// charged with it: it says nothing about the server, nor about the client.
+    mutating func isInjectedReset(_ packet: Packet) -> Bool {
+        guard packet.sourceMAC != .zero, !links.isRouter(packet.sourceMAC) else { return false }
+        let sender = linkSender(of: packet)
+        guard sender.isForeign || sender.isContested else { return false }
+        if sender.isForeign { countInjected(packet, sender) }
+        return true
+    }
+
+    /// Notes a message of a client inside, by which it may have asked for a connection.
+    mutating func noteMessage(_ packet: Packet, _ slot: Int) {
+        guard hosts[slot].resolved.place == .inside, !isToItself(packet) else { return }
+        requests.note(packet.destination, second: second)
+    }
+
+    /// Notes a connection that a message of a client may explain.
+    mutating func noteRequested(_ packet: Packet, _ slot: Int) {
+        guard requests.take(packet.source, second: second) else { return }
+        hosts[slot].requested.insert(
+            HostState.keys(of: packet).edge, second: second, isNovel: false)
+    }
+
     mutating func observeARP(_ packet: Packet) {
         let claimed = packet.source
         guard !claimed.isUnspecified else { return }
@@ -156,8 +179,8 @@ extension WindowTracker {
         // A router sends ARP requests on behalf of other hosts.
         let asks =
             packet.arpOperation == 1 && packet.destination != claimed
-            && !links.isRouter(packet.sourceMAC) && !arrivals.isAnswer(packet, second: second)
-            && !arrivals.isToForward(packet, second: second)
+            && !links.isRouter(packet.sourceMAC) && !arrivals.isToForward(packet, second: second)
+            && !arrivals.isAnswer(packet, second: second)
         guard asks || sender.isForeign,
             resolver.resolve(sender.subject, in: graph).place != .group,
             let slot = slot(of: sender, packet)

@@ -53,7 +53,7 @@ extension WindowTracker {
     ) {
         guard !address.isUnspecified, packet.sourceMAC != .zero else { return }
         let station = station(of: packet)
-        if packet.arpOperation == 1 { questions.note(packet, second: second) }
+        if packet.arpOperation == 1 { solicitations.note(packet, second: second) }
         if station.port == Station.node { return announce(address, at: station) }
         let place = resolver.resolve(address, in: graph).place
         if isRouter(station) {
@@ -250,7 +250,7 @@ extension WindowTracker {
         let isAnswer =
             kind == .arp
             ? packet.arpOperation == 1 && packet.source != packet.destination
-                || packet.arpOperation == 2 && questions.wasAsked(packet, second: second)
+                || packet.arpOperation == 2 && solicitations.wasAsked(packet, second: second)
             : packet.icmpType == 135
         guard !isAnswer, announcements.note(station, second: second) else { return }
         noteRogue(packet, station, .flood)

@@ -1,6 +1,6 @@
 public import BaselineGraph
 public import FlowMetering
-public import NetworkAddresses
+import NetworkAddresses
 public import PacketDecoding
 public import SenderAttribution
 public import Workloads
@@ -62,14 +62,13 @@ public struct WindowTracker: Sendable {
     var refusals = Outages()
     var targets = TargetTable()
     /// ARP requests and neighbour solicitations, which make an announcement an answer.
-    var questions = Arrivals()
+    var solicitations = Arrivals()
     /// Where each address was announced first.
     var announced: [IPAddress: Station] = [:]
     var disputes = AddressDisputes()
     var announcements = AnnouncementRates()
     /// Frames to all hosts of a link, and pings of whole networks.
     var groupRates = AnnouncementRates()
-    var pings = GroupPings()
     /// Packets that no flow counts.
     var strayRates = AnnouncementRates()
     /// Who sent packets without ports, or of tunnels, to whom: an ICMP error may quote one.
@@ -80,6 +79,8 @@ public struct WindowTracker: Sendable {
     /// Whether the current packet is in a datagram by which a host answers another, at a port that
     /// is no tunnel's: what is in it may be the other's.
     var isRelayed = false
+    var questions = Questions()
+    var requests = Requests()
     /// The first DHCP server and the first router that advertised itself, without a baseline.
     var firstServer: Station?
     var firstAdvertiser: Station?
@@ -87,9 +88,10 @@ public struct WindowTracker: Sendable {
     /// Where the search for a transient host continues.
     var hand = 0
 
-    /// A flow's tag: the slot of its opener + 1 in 22 bits, whether its first packet was counted
-    /// although unsolicited, whether it was unsolicited, six bits of the slot's generation, whether
-    /// the second that it was opened in is odd, and whether its pair is new.
+    /// A flow's tag: the slot of its opener + 1 in 22 bits; whether it answers a question to a
+    /// group, or, if unsolicited, whether its first packet was counted; whether it was unsolicited;
+    /// six bits of the slot's generation; whether the second that it was opened in is odd; whether
+    /// its pair is new.
     static let slotMask: UInt32 = 0x3F_FFFF
     static let newEdgeBit: UInt32 = 1 << 31
     static let oddSecondBit: UInt32 = 1 << 30
@@ -198,7 +200,7 @@ public struct WindowTracker: Sendable {
             noteRare(packet, update)
         }
         if packet.dns.kind == .query, packet.destinationPort == 53, !isToItself(packet) {
-            relay.note(packet.dns.nameDigest, askedOf: packet.destination)
+            relay.note(packet.dns.nameDigest, askedOf: packet.destination, second: second)
         }
         if packet.fragment == .later, update.flow < 0 {
             countOrphan(packet)
@@ -227,19 +229,6 @@ public struct WindowTracker: Sendable {
         if update.events.contains(.excessive) { countExcess(packet) }
         count(packet, update)
         return nil
-    }
-
-    /// The opener of the flow for which `observe` returned this tag, and whether its pair is new to
-    /// the baseline; nil if it has no opener.
-    public func opening(_ tag: UInt32) -> (subject: IPAddress, isNew: Bool)? {
-        guard tag & Self.unsolicitedBit == 0, tag & Self.slotMask != 0 else { return nil }
-        return (hosts[Int(tag & Self.slotMask) - 1].address, tag & Self.newEdgeBit != 0)
-    }
-
-    /// Whether a flow with this tag was opened to a pair of peer and service that is new to the
-    /// baseline.
-    public static func isNewContact(_ tag: UInt32) -> Bool {
-        tag & unsolicitedBit == 0 && tag & slotMask != 0 && tag & newEdgeBit != 0
     }
 
     // MARK: - Packets
@@ -274,10 +263,12 @@ public struct WindowTracker: Sendable {
         {
             return
         }
-        if packet.port == 0, packet.sourceMAC != hosts[slot].mac,
-            update.events.contains(.fromOriginator), isInjected(packet, slot)
-        {
-            return
+        if packet.port == 0 {
+            let isOthers =
+                update.events.contains(.fromOriginator)
+                ? packet.sourceMAC != hosts[slot].mac && isInjected(packet, slot)
+                : packet.ipProtocol == 6 && packet.tcpFlags & 0x04 != 0 && isInjectedReset(packet)
+            if isOthers { return }
         }
         var now = hosts[slot].now
         var failed: ServiceOutage?
@@ -296,17 +287,25 @@ public struct WindowTracker: Sendable {
             if packet.ipProtocol == 1 || packet.ipProtocol == 58 {
                 now[.icmp] &+= Counters.high | UInt64(packet.payloadLength)
             }
-            if hosts[slot].openedTracks > 0, packet.payloadLength > 0 {
-                hosts[slot].noteRequest(packet)
+            if packet.payloadLength > 0 {
+                if hosts[slot].openedTracks > 0 { hosts[slot].noteRequest(packet) }
+                if update.tag & Self.newEdgeBit != 0
+                    || Requests.areUsual(at: packet.destinationPort)
+                {
+                    noteMessage(packet, slot)
+                }
             }
             let peer = resolver.resolve(packet.destination, in: graph)
             if peer.place == .outside { now[.bytesOutside] &+= UInt64(packet.ipLength) }
             if packet.dns.kind == .query,
                 !relay.isRelayed(packet.dns.nameDigest, by: hosts[slot].address)
             {
-                now[.dnsQueries] &+= 1
-                now[.dnsNames] &+=
-                    UInt64(packet.dns.nameEntropyHundredths) << 32 | UInt64(packet.dns.nameLength)
+                if !relay.isExplained(by: hosts[slot].address, second: second) {
+                    now[.dnsQueries] &+= 1
+                    now[.dnsNames] &+=
+                        UInt64(packet.dns.nameEntropyHundredths) << 32
+                        | UInt64(packet.dns.nameLength)
+                }
                 hosts[slot].queryContact = Contact(to: packet, second: second)
                 noteName(packet.dns.nameDigest, slot)
             }
@@ -321,7 +320,7 @@ public struct WindowTracker: Sendable {
                 now[.nxdomain] &+= 1
             }
         }
-        if update.events.contains(.answered) {
+        if update.events.contains(.answered), update.tag & Self.answerBit == 0 {
             noteAnswer(packet, isRefusal: update.events.contains(.refused))
             if (update.tag & Self.oddSecondBit != 0) == (second & 1 == 1) {
                 hosts[slot].pending -= min(hosts[slot].pending, 1)

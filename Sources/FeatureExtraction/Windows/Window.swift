@@ -62,6 +62,11 @@ public struct Window: Sendable {
     /// waits a second for an answer, so that a clean burst at the window's end does not count as
     /// failed.
     public var unanswered: Float
+    /// Of these, flows to pairs that are not in the baseline.
+    public var newUnanswered = 0
+    /// Pairs that are not in the baseline, to which clients may have asked the subject to connect:
+    /// no more than they sent it messages.
+    public var requestedPairs: Float = 0
     /// The last flow it opened.
     public var contact: Contact
     /// The last flow it opened on a pair that is not in the baseline.

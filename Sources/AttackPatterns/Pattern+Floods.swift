@@ -1,0 +1,70 @@
+package import FeatureExtraction
+
+/// Floods, and what looks like them.
+extension Pattern {
+    /// The most flows a second with which a client tries again and again to reach a service that
+    /// does not answer: one that it is known to use, and another. A flood has many times as many,
+    /// or its target answers.
+    private static let mostRetries: Float = 200
+    private static let mostNewRetries: Float = 30
+    /// Queries that one of a client brings: a resolver asks several servers.
+    private static let queriesEach: Float = 4
+    /// Packets of a flow that is not answered: the kernel repeats them.
+    var packetsEach: Float { 4 }
+
+    /// The strength of a flood: many flows to few services that were refused, unanswered or closed
+    /// at once, with hardly any data. Retries count only where they are too many.
+    func flowFlood(_ window: Window, _ isAnomalous: (Feature) -> Bool) -> Float {
+        guard isManyFlows(window, isAnomalous) else { return 0 }
+        let flows = max(window[.flows], 1)
+        let retried = retried(window)
+        let others = max(flows - retried, 1)
+        let isUnanswered = (window.unanswered - retried) / others > 0.7
+        guard isUnanswered || window[.bytesOut] / flows < 130 && !isAsked(window) else { return 0 }
+        return (flows - retried) / (100 * (Float(window.scale.seconds) / 10).squareRoot())
+    }
+
+    /// Whether a window has unusually many flows to few services.
+    func isManyFlows(_ window: Window, _ isAnomalous: (Feature) -> Bool) -> Bool {
+        guard isAnomalous(.flows) || isAnomalous(.failed), window[.flowsPerEdge] > 10 else {
+            return false
+        }
+        // A server that refuses several of its clients is down: its clients only try again.
+        return Float(window.outageCount) < max(window[.flows], 1) / 2
+    }
+
+    /// The unanswered and refused flows by which a client only tries again: no more than a client
+    /// tries, or than its own clients ask. A client uses its own address.
+    func retried(_ window: Window) -> Float {
+        guard window[.foreignSources] == 0 else { return 0 }
+        let seconds = Float(window.scale.seconds)
+        let new = min(Float(window.newUnanswered), window.unanswered)
+        let usual = window.unanswered - new
+        let mostUsual = max(Self.mostRetries * seconds, window[.served] / 2)
+        return (usual <= mostUsual ? usual : 0)
+            + (new <= Self.mostNewRetries * seconds ? new : 0)
+    }
+
+    /// Whether datagrams are answered, and clients asked for as many, as a resolver's queries.
+    private func isAsked(_ window: Window) -> Bool {
+        window.lastContact.ipProtocol == 17
+            && window[.flows] <= Self.queriesEach * window[.served]
+    }
+
+    /// Whether the packets are the segments of a few connections, whose receiver acknowledges
+    /// them, one of three at least, by packets of 40 bytes.
+    func isUpload(_ window: Window) -> Bool {
+        window.lastContact.ipProtocol == 6 && window[.bytesPerPacket] >= 300
+            && window[.bytesIn] >= 13 * window[.packetsOut]
+            && window[.flows] * 100 <= window[.packetsOut]
+    }
+
+    /// Why a window of scanning does not prove that its subject scanned, as text that follows a
+    /// reason; nil if it does.
+    package static func requestDoubt(about window: Window, _ pattern: Pattern) -> String? {
+        guard pattern == .verticalScan || pattern == .horizontalScan,
+            window.requestedPairs * 2 >= max(window[.newEdges], 1)
+        else { return nil }
+        return "; not fenced: its clients may have asked for these connections"
+    }
+}

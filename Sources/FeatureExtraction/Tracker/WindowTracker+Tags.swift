@@ -1,0 +1,40 @@
+public import NetworkAddresses
+import PacketDecoding
+import SenderAttribution
+
+/// What the tags of flows say.
+extension WindowTracker {
+    /// The opener of the flow for which `observe` returned this tag, and whether its pair is new to
+    /// the baseline; nil if it has no opener.
+    public func opening(_ tag: UInt32) -> (subject: IPAddress, isNew: Bool)? {
+        guard tag & Self.unsolicitedBit == 0, tag & Self.slotMask != 0 else { return nil }
+        return (hosts[Int(tag & Self.slotMask) - 1].address, tag & Self.newEdgeBit != 0)
+    }
+
+    /// Whether a flow with this tag was opened to a pair of peer and service that is new to the
+    /// baseline.
+    public static func isNewContact(_ tag: UInt32) -> Bool {
+        tag & unsolicitedBit == 0 && tag & slotMask != 0 && tag & newEdgeBit != 0
+    }
+
+    /// Marks the tag of a flow that answers a question to a group.
+    static let answerBit: UInt32 = 1 << 22
+
+    /// The tag of a flow that answers a datagram of its receiver to a group, from any port, or one
+    /// to the sender, from another port; nil if it does not. What follows the answer to a group's
+    /// question counts.
+    mutating func answer(_ packet: Packet, _ sender: MACBindingTable.Sender) -> UInt32? {
+        guard packet.ipProtocol == 17, !packet.destinationMAC.isGroup, !sender.isForeign else {
+            return nil
+        }
+        let station = station(of: packet)
+        if questions.isAnswer(packet, isToGroup: false, by: station, second: second) { return 0 }
+        if questions.isAnswer(packet, isToGroup: true, by: station, second: second) {
+            guard !sender.isNobody, let slot = slot(of: sender, packet) else { return 0 }
+            return UInt32(slot + 1) | Self.answerBit
+                | UInt32(hosts[slot].generation & Self.generationMask) << 24
+        }
+        questions.ask(packet, isToGroup: false, by: station, second: second)
+        return nil
+    }
+}
