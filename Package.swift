@@ -252,7 +252,7 @@ let package = Package(
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "Workloads",
                 "BaselineGraph", "FeatureExtraction", "AttackPatterns", "AnomalyModel",
-                "AnomalyDetection", "Events",
+                "AnomalyDetection", "Events", system,
             ]),
         library(
             "Offline",

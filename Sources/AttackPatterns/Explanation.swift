@@ -19,7 +19,7 @@ package enum Explanation {
         case .failedShare:
             return "\(amount) of the flows in \(length) s refused or unanswered; \(clean)"
         case .newEdges, .newPeers, .newPorts, .newNetworks, .newOutsidePeers, .newEdgeFailed:
-            return "\(amount) \(description.counts) in \(length) s"
+            return "\(counted(amount, description)) in \(length) s"
                 + " (last \(contact(window.lastContact))); \(clean)"
         case .outboundExcess, .outsideExcess:
             return
@@ -32,21 +32,42 @@ package enum Explanation {
                 "regularity \(amount) of intervals to one peer (\(contact(window.regularContact)));"
                 + " \(clean)"
         case .unsolicited where window.unsolicited.total > 0:
-            return "\(amount) \(description.counts) in \(length) s (\(window.unsolicited.text)); "
+            return "\(counted(amount, description)) in \(length) s (\(window.unsolicited.text)); "
                 + clean
         case .failedLogins where window.refusedLogins > 0:
-            return "\(amount) \(description.counts) in \(length) s"
+            return "\(counted(amount, description)) in \(length) s"
                 + " (\(window.refusedLogins) refused or ended by the server, "
                 + "\(window.grantedLogins) granted); \(clean)"
         case .unsolicitedTargets:
-            return "\(amount) \(description.counts) in \(length) s"
+            return "\(counted(amount, description)) in \(length) s"
                 + " (last \(contact(window.unsolicitedContact))); \(clean)"
         case .dnsNameLength, .dnsNameEntropy, .bytesPerPacket, .icmpPayload:
-            return "\(amount) \(description.counts) over \(length) s; \(clean)"
+            return "\(counted(amount, description)) over \(length) s; \(clean)"
         default:
-            return "\(amount) \(description.counts) in \(length) s; \(clean)"
+            return "\(counted(amount, description)) in \(length) s; \(clean)"
         }
     }
+
+    /// An amount with what is counted, which is singular after 1.
+    private static func counted(_ amount: String, _ description: FeatureDescription) -> String {
+        let counts = description.counts
+        guard amount == "1" else { return "\(amount) \(counts)" }
+        // The first plural of the text is what is counted.
+        let found = plurals.compactMap { plural, singular in
+            counts.firstRange(of: plural).map { (range: $0, singular: singular) }
+        }.min { $0.range.lowerBound < $1.range.lowerBound }
+        guard let found else { return "1 \(counts)" }
+        return "1 " + counts[..<found.range.lowerBound] + found.singular
+            + counts[found.range.upperBound...]
+    }
+
+    private static let plurals = [
+        ("names that do not", "name that does not"), ("logins that were", "login that was"),
+        ("packets that open no flow and continue", "packet that opens no flow and continues"),
+        ("pairs", "pair"), ("flows", "flow"), ("addresses", "address"), ("networks", "network"),
+        ("peers", "peer"), ("ports", "port"), ("names", "name"), ("packets", "packet"),
+        ("queries", "query"), ("protocols", "protocol"),
+    ]
 
     package static func contact(_ contact: Contact) -> String {
         let service = Service(ipProtocol: contact.ipProtocol, port: contact.port)

@@ -1,5 +1,6 @@
 import AnomalyDetection
 public import AnomalyModel
+import SystemPackage
 import SystemSupport
 public import Workloads
 
@@ -27,7 +28,9 @@ public enum ModelStore {
     public static func read(_ path: String, isLearned: Bool = false) throws -> Model {
         let bytes: [UInt8]
         do { bytes = try Files.read(path, limit: Model.largestFile) } catch {
-            throw IOError.input(path: path, reason: "\(error); 'lazaret train' makes one")
+            let remedy =
+                error == .noSuchFileOrDirectory ? "; 'lazaret train' makes one" : ""
+            throw IOError.input(path: path, reason: "\(error)\(remedy)")
         }
         do { return try Model(decoding: bytes) } catch {
             let remedy = isLearned ? "; or delete \(path): the monitor then learns again" : ""

@@ -224,4 +224,22 @@ struct PatternTests {
                     .nextHop, .serviceDown, .retries,
                 ])
     }
+
+    /// One of something is not written as several.
+    @Test(arguments: [
+        (Feature.newNetworks, "1 network that its baseline never reached in 10 s"),
+        (.newEdges, "1 peer and port pair that its baseline never used in 10 s"),
+        (.newEdgeFailed, "1 failed flow to pairs that its baseline never used in 10 s"),
+        (.nxdomain, "1 name that does not exist in 10 s"),
+        (.failedLogins, "1 login that was refused or cannot be read in 10 s"),
+        (.unsolicited, "1 packet that opens no flow and continues none that is known in 10 s"),
+    ]) func oneIsSingular(feature: Feature, text: String) throws {
+        let description = try #require(FeatureSchema.table.first { $0.feature == feature })
+        let sentence = Explanation.sentence(
+            description, value: 1, largest: 0, window: window([:]))
+        #expect(sentence.hasPrefix(text), "\(sentence)")
+        let several = Explanation.sentence(
+            description, value: 2, largest: 0, window: window([:]))
+        #expect(several.hasPrefix("2 \(description.counts)"), "\(several)")
+    }
 }

@@ -54,11 +54,20 @@ extension MonitorHub {
                     || store.incident(id: incident) != nil
                 guard isKnown else { throw TriageError.noSuchIncident(incident) }
                 let before = try store.triage(of: [incident])[incident]
-                try judge(incident, state, store)
+                let change = try feedbackChange(incident, state, store)
                 let triage = Triage(
                     state, comment: comment ?? before?.comment ?? "", actor: actor,
                     time: Clock.now())
+                // First the state and the audit trail: feedback that they lack is not used.
                 try store.record(triage, of: incident)
+                guard let change else { return triage }
+                do { try change() } catch {
+                    let earlier =
+                        before ?? Triage(.new, comment: "", actor: actor, time: Clock.now())
+                    try? store.record(earlier, of: incident)
+                    throw error
+                }
+                requestReload()
                 return triage
             }
         } catch let error as TriageError { throw error } catch let error as EventStoreError {
@@ -66,27 +75,29 @@ extension MonitorHub {
         } catch { throw .feedback("\(error)") }
     }
 
-    private func judge(
+    /// How a state changes the feedback on the incident's alert; nil: not at all.
+    private func feedbackChange(
         _ incident: String, _ state: Triage.State, _ store: EventStore
-    ) throws {
+    ) throws -> (() throws -> Void)? {
         switch state {
-        case .closed: return
+        case .closed: return nil
         case .benign, .malicious:
             guard let model = modelPath else { throw TriageError.feedback("there is no model") }
             guard let event = try store.event(id: incident) else {
                 throw TriageError.feedback("the alert \(incident) is not stored (yet)")
             }
-            try FeedbackFile.add(
-                incident, state == .benign ? .benign : .malicious,
-                source: EVEReader(lines: [event.line], name: "the store"), model: model)
+            return {
+                try FeedbackFile.add(
+                    incident, state == .benign ? .benign : .malicious,
+                    source: EVEReader(lines: [event.line], name: "the store"), model: model)
+            }
         case .new, .acknowledged:
             // It may have been given before the incident was closed, or by command.
             guard let model = modelPath, try FeedbackFile.contains(incident, model: model) else {
-                return
+                return nil
             }
-            try FeedbackFile.withdraw(incident, model: model)
+            return { try FeedbackFile.withdraw(incident, model: model) }
         }
-        requestReload()
     }
 
     /// What an operator says of an alert.
