@@ -187,7 +187,8 @@ struct Attack {
 
     /// One of them.
     mutating func visit(
-        at time: Double, _ from: Member, _ to: Member, from source: UInt16, port: UInt16
+        at time: Double, _ from: Member, _ to: Member, from source: UInt16, port: UInt16,
+        isClosed: Bool = true
     ) {
         tcp(at: time, from, to, source, port)
         tcp(
@@ -202,6 +203,7 @@ struct Attack {
         tcp(
             at: time + 0.004, to, from, port, source, flags: 0x18, sequence: 501,
             acknowledgment: 1201, size: 300)
+        guard isClosed else { return }
         tcp(
             at: time + 0.005, from, to, source, port, flags: 0x11, sequence: 1201,
             acknowledgment: 801)

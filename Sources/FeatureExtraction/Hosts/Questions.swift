@@ -4,7 +4,8 @@ import SenderAttribution
 
 /// Remembers questions, and how many answers each host has sent to them: echo requests and
 /// datagrams to a group, which any of its members answers to whatever address and port they came
-/// from, and datagrams to one host, which it may answer from another port (TFTP).
+/// from, queries for groups (IGMP), and datagrams to one host, which it may answer from another
+/// port (TFTP).
 ///
 /// Tables of fixed size: a newer entry may replace an older one. What an asker has lost in this way
 /// is counted, and excuses as many answers.
@@ -14,6 +15,8 @@ struct Questions: Sendable {
     /// Flows that a question may bring from one host: a device answers a search with a datagram for
     /// each of its services, some from a new port each.
     private static let flowsEach = 8
+    /// Groups that a host reports after a query.
+    private static let groupsEach = 64
 
     private struct Place {
         var key: UInt64 = 0
@@ -44,8 +47,20 @@ struct Questions: Sendable {
     ///   - station: the host that asks, whatever its source address says.
     mutating func ask(_ packet: Packet, isToGroup: Bool, by station: Station, second: Int) {
         let member = isToGroup ? IPAddress.unspecified : packet.destination
-        let asker = Self.key(packet.source, member)
-        let key = Self.key(asker, packet.ipProtocol == 17 ? packet.sourcePort : 0)
+        ask(
+            packet, as: Self.key(packet.source, member),
+            port: packet.ipProtocol == 17 ? packet.sourcePort : 0, station, second)
+    }
+
+    /// Notes a query for the groups of which the hosts of a link are members.
+    mutating func askForGroups(_ packet: Packet, by station: Station, second: Int) {
+        ask(packet, as: Self.groups, port: 0, station, second)
+    }
+
+    private mutating func ask(
+        _ packet: Packet, as asker: UInt64, port: UInt16, _ station: Station, _ second: Int
+    ) {
+        let key = Self.key(asker, port)
         let index = Int(key >> 51)
         // A question that goes out to the members is one that came in.
         if packet.packetType == .outgoing, station.port != Station.node,
@@ -71,7 +86,14 @@ struct Questions: Sendable {
     /// Counts an echo reply; returns whether its receiver has sent the group at least as many echo
     /// requests as the host replies.
     mutating func isReply(_ packet: Packet, by station: Station, second: Int) -> Bool {
-        isAnswer(packet, to: .unspecified, port: 0, each: 1, station, second)
+        isAnswer(
+            packet, to: Self.key(packet.destination, .unspecified), port: 0, each: 1, station,
+            second)
+    }
+
+    /// Counts a report of a group; returns whether another host has asked for it.
+    mutating func isReport(_ packet: Packet, by station: Station, second: Int) -> Bool {
+        isAnswer(packet, to: Self.groups, port: 0, each: Self.groupsEach, station, second)
     }
 
     /// Counts a datagram that begins a flow; returns whether its receiver has asked for it.
@@ -81,15 +103,14 @@ struct Questions: Sendable {
         _ packet: Packet, isToGroup: Bool, by station: Station, second: Int
     ) -> Bool {
         isAnswer(
-            packet, to: isToGroup ? .unspecified : packet.source, port: packet.destinationPort,
-            each: Self.flowsEach, station, second)
+            packet, to: Self.key(packet.destination, isToGroup ? .unspecified : packet.source),
+            port: packet.destinationPort, each: Self.flowsEach, station, second)
     }
 
     private mutating func isAnswer(
-        _ packet: Packet, to member: IPAddress, port: UInt16, each: Int, _ station: Station,
+        _ packet: Packet, to asker: UInt64, port: UInt16, each: Int, _ station: Station,
         _ second: Int
     ) -> Bool {
-        let asker = Self.key(packet.destination, member)
         let key = Self.key(asker, port)
         let place = places[Int(key >> 51)]
         // Nobody is asked by himself.
@@ -113,6 +134,9 @@ struct Questions: Sendable {
         answers[index].count += 1
         return answers[index].count
     }
+
+    /// Stands for all that ask for groups.
+    private static let groups = key(.unspecified, .unspecified)
 
     private static func key(_ asker: IPAddress, _ member: IPAddress) -> UInt64 {
         DistinctWindow.mix(

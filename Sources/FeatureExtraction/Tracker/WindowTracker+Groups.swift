@@ -12,9 +12,12 @@ extension WindowTracker {
         if isPing || packet.ipProtocol == 17 {
             questions.ask(packet, isToGroup: true, by: station(of: packet), second: second)
         }
+        if packet.asksForGroups {
+            questions.askForGroups(packet, by: station(of: packet), second: second)
+        }
         guard packet.isForAll, packet.packetType != .outgoing,
             // A router asks for each address of a scan that it forwards.
-            isPing || packet.ipProtocol != 58,
+            isPing || packet.ipProtocol != 58, !isAskedReport(packet),
             groupRates.note(station(of: packet), second: second)
         else { return }
         let sender = sender(of: packet)
@@ -23,6 +26,12 @@ extension WindowTracker {
             noteForeign(packet.source, slot, isOthers: sender.isOthers)
         }
         countBeyondRate(packet, slot, isForAll: true)
+    }
+
+    /// Whether a host reports a group because another has asked for its groups.
+    private mutating func isAskedReport(_ packet: Packet) -> Bool {
+        packet.ipProtocol == 2 && !packet.asksForGroups
+            && questions.isReport(packet, by: station(of: packet), second: second)
     }
 
     /// Whether an echo reply answers a ping of a whole network: each of its hosts replies, to
@@ -36,6 +45,9 @@ extension WindowTracker {
 }
 
 extension Packet {
+    /// Whether it is a query of IGMP (RFC 3376, 4.1.12), which goes to all hosts.
+    fileprivate var asksForGroups: Bool { ipProtocol == 2 && destination.v4 == 0xE000_0001 }
+
     /// Whether every host of the link receives it: a broadcast, or a multicast of the link (RFC
     /// 5771, RFC 4291). Streams to other groups have receivers that joined them.
     fileprivate var isForAll: Bool {

@@ -130,6 +130,14 @@ extension WindowTracker {
         }
         guard var holder else { return announce(address, at: station) }
         var taker = station
+        // Inventory and training say whose it is, although another announced it first.
+        if owner == 0, !isGateway, holder.port != Station.node,
+            links.isKnown(station.mac, toHave: address), !links.isKnown(holder.mac, toHave: address)
+        {
+            swap(&holder, &taker)
+            announce(address, at: holder)
+            isStated = true
+        }
         // Of two that are not known, the one that already had an address of its own is the newcomer
         // to this one.
         if !isStated, holder.port == 0, station.port == 0,

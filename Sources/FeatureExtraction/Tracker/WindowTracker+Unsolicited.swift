@@ -94,11 +94,25 @@ extension WindowTracker {
         return nil
     }
 
-    /// Counts an ICMP error about a flow that began with an unsolicited packet.
-    mutating func noteUnreachable(_ update: FlowUpdate) {
-        guard update.relatedTag & Self.unsolicitedBit != 0, let slot = liveSlot(update.relatedTag)
-        else { return }
-        hosts[slot].unsolicited.note(.rejected)
+    /// Counts an ICMP error about a flow that began with an unsolicited packet, or about the answer
+    /// to a flow that its host did not open.
+    mutating func noteUnreachable(_ packet: Packet, _ update: FlowUpdate) {
+        guard let slot = liveSlot(update.relatedTag) else { return }
+        if update.relatedTag & Self.unsolicitedBit != 0 {
+            hosts[slot].unsolicited.note(.rejected)
+        } else if !update.relatedEvents.contains(.fromOriginator),
+            packet.source == hosts[slot].address
+        {
+            hosts[slot].now[.nxdomain] &+= Counters.high
+        }
+    }
+
+    /// Whether an answer goes to another MAC address than the host's own, which then did not ask.
+    func isToAnotherMAC(_ answer: Packet, _ slot: Int) -> Bool {
+        answer.port == 0 && hosts[slot].port == 0 && hosts[slot].mac != .zero
+            && answer.destinationMAC != hosts[slot].mac && answer.destinationMAC != .zero
+            && answer.destination == hosts[slot].address
+            && !links.isRouter(hosts[slot].mac) && !links.isRouter(answer.destinationMAC)
     }
 
     /// Counts an answer beyond those that were asked for.

@@ -206,7 +206,7 @@ public struct WindowTracker: Sendable {
             countOrphan(packet)
             return nil
         }
-        if update.relatedEvents.contains(.refused) { noteUnreachable(update) }
+        if update.relatedEvents.contains(.refused) { noteUnreachable(packet, update) }
         serve(packet, update)
         if update.events.contains(.started) {
             let tag = open(packet, update)
@@ -218,6 +218,10 @@ public struct WindowTracker: Sendable {
             let sender = portSender(of: packet), sender.isForeign || sender.isNobody
         {
             countInjected(packet, sender)
+            // Whoever sent it, the host received it.
+            if !update.events.contains(.fromOriginator), let slot = liveSlot(update.tag) {
+                hosts[slot].now[.bytesIn] &+= UInt64(packet.ipLength)
+            }
             return nil
         }
         if update.tag == 0, hostCount >= hostLimit,
@@ -319,6 +323,9 @@ public struct WindowTracker: Sendable {
             {
                 now[.nxdomain] &+= 1
             }
+        }
+        if update.events.contains(.answered), isToAnotherMAC(packet, slot) {
+            now[.nxdomain] &+= Counters.high
         }
         if update.events.contains(.answered), update.tag & Self.answerBit == 0 {
             noteAnswer(packet, isRefusal: update.events.contains(.refused))
