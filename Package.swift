@@ -184,9 +184,13 @@ let package = Package(
         library(
             "LeastPrivilege",
             uses: [
-                "TextFormats", "NetworkAddresses", "Workloads", "BaselineGraph", "AnomalyModel",
+                "TextFormats", "Digests", "NetworkAddresses", "Workloads", "BaselineGraph",
+                "AnomalyModel",
                 "Quarantine",
             ]),
+        library(
+            "Posture",
+            uses: ["SystemSupport", "Workloads", "BaselineGraph", "HTTPClient", system]),
         library("Nftables", uses: ["NetworkAddresses", "CNetfilter"]),
         library("Quarantine", uses: ["Timestamps", "NetworkAddresses"]),
         library(
@@ -315,8 +319,8 @@ let package = Package(
                 "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
                 "FlowHistory",
                 "Enforcement", "Responses", "EventStore", "Events", "HTMLReport", "ModelFiles",
-                "EventDelivery", "LeastPrivilege", "Offline", "Recording", "StatusReport",
-                "Monitor",
+                "EventDelivery", "LeastPrivilege", "Posture", "Offline", "Recording",
+                "StatusReport", "Monitor",
                 "Settings", "ControlServer", logging, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -425,6 +429,7 @@ let package = Package(
         tests(
             of: "LeastPrivilege",
             uses: ["Timestamps", "NetworkAddresses", "Workloads", "BaselineGraph", "AnomalyModel"]),
+        tests(of: "Posture", uses: ["Workloads", "BaselineGraph"]),
         tests(of: "Offline"),
         tests(
             of: "Settings",

@@ -14,12 +14,14 @@ struct Lazaret: AsyncParsableCommand {
               lazaret replay -r suspect.pcap -m node.model --inventory inventory.yaml
 
             Exit codes: 0 done; 1 failed; 2 bad usage or configuration; 3 anomalies found (replay \
-            with --exit-code), or traffic that the policy forbids (policy check).
+            with --exit-code), traffic that the policy forbids (policy check), or findings \
+            (posture).
             """,
         version: Version.text,
         subcommands: [
             FlowsCommand.self, TrainCommand.self, ReplayCommand.self, EvaluateCommand.self,
-            ModelCommand.self, PolicyCommand.self, MonitorCommand.self, StatusCommand.self,
+            ModelCommand.self, PolicyCommand.self, PostureCommand.self, MonitorCommand.self,
+            StatusCommand.self,
             TopCommand.self,
             EventsCommand.self, IncidentsCommand.self, MuteCommand.self, ExplainCommand.self,
             FeedbackCommand.self, QuarantineCommand.self, EnforcementCommand.self,

@@ -17,7 +17,7 @@ public struct EngineAddress: Hashable, Sendable {
     }
 
     /// Whether it can be asked: an engine that nobody named need not exist.
-    var isExpected: Bool { isNamed || Files.exists(path) }
+    package var isExpected: Bool { isNamed || Files.exists(path) }
 }
 
 /// Requests to an engine.

@@ -4,9 +4,9 @@ public import Workloads
 
 /// The API of the cluster that this node belongs to.
 public struct ClusterAddress: Sendable {
-    let access: KubernetesAccess
+    package let access: KubernetesAccess
     /// The node's name; nil: pods are looked up by their first address.
-    let node: String?
+    package let node: String?
 
     public init(access: KubernetesAccess, node: String?) {
         self.access = access

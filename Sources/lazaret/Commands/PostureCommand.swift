@@ -1,0 +1,90 @@
+import ArgumentParser
+import FoundationEssentials
+import ModelFiles
+import Monitor
+import Posture
+import Settings
+
+/// Settings of containers and pods that help an intruder.
+struct PostureCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "posture",
+        abstract: "Show settings of containers and pods that give an intruder more than needed.",
+        discussion: """
+            Reads the running containers of Docker and Podman and the pods of the cluster, or files \
+            with the output of 'docker inspect', 'podman inspect' or 'kubectl get \
+            pods,networkpolicies -A -o json'. Nothing is changed. Exit code 3: there are findings \
+            of the severity; 0: none.
+            """)
+
+    enum Format: String, ExpressibleByArgument, CaseIterable { case table, json, sarif }
+
+    @Option(
+        name: [.customShort("r"), .customLong("read")],
+        help: ArgumentHelp(
+            "File to assess instead of what runs here; may be given several times.",
+            valueName: "file"))
+    var files: [String] = []
+    @OptionGroup var configuration: ConfigurationInput
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp(
+            "Model: also show published ports that nobody used in its training.",
+            valueName: "file"))
+    var model: String?
+    @Option(help: "The least severity that is shown.")
+    var severity: PostureCheck.Severity = .low
+    @Option(help: "table: text; json: one object; sarif: SARIF 2.1.0.")
+    var format: Format = .table
+    @Option(name: [.short, .long], help: ArgumentHelp("Output file.", valueName: "file"))
+    var output: String?
+
+    func run() async throws {
+        var report = PostureReport()
+        var options = try configuration.read().monitor.workloads
+        options.environment = ProcessInfo.processInfo.environment
+        if files.isEmpty {
+            try await readNode(options, into: &report)
+        } else {
+            for file in files { try report.read(file: file, naming: options.naming) }
+        }
+        if let model {
+            report.addUnusedPorts(by: try ModelStore.readForJudging(model, inventory: nil).graph)
+        }
+        let text = PostureText(report: report, least: severity)
+        let written =
+            switch format {
+            case .table: text.table
+            case .json: text.json + "\n"
+            case .sarif: text.sarif + "\n"
+            }
+        try Output.write(written, to: output)
+        for remark in report.remarks { Output.warn(remark) }
+        if !text.findings.isEmpty { throw ExitCode(Failure.anomaliesFound) }
+    }
+
+    /// Reads every engine and cluster of this node.
+    private func readNode(
+        _ options: WorkloadOptions, into report: inout PostureReport
+    ) async throws {
+        var answered = 0
+        for engine in LiveWorkloads.engineAddresses(options) {
+            guard engine.isExpected else { continue }
+            try await report.read(
+                engine: engine.name, socket: engine.path, naming: options.naming)
+            answered += 1
+        }
+        if let cluster = try LiveWorkloads.clusterAddress(options) {
+            try await report.read(
+                cluster: cluster.access, node: cluster.node, naming: options.naming)
+            answered += 1
+        }
+        guard answered > 0 else {
+            throw PostureError(
+                source: "posture",
+                reason: "no container engine or cluster is configured here; give a file with -r")
+        }
+    }
+}
+
+extension PostureCheck.Severity: ExpressibleByArgument {}
