@@ -221,8 +221,8 @@ let package = Package(
         library(
             "EventStore",
             uses: [
-                "SQLite", "Timestamps", "SystemSupport", "Quarantine", "Responses", "Events",
-                "Digests", system,
+                "SQLite", "Timestamps", "SystemSupport", "NetworkAddresses", "Quarantine",
+                "Responses", "Events", "Digests", system,
             ]),
         library(
             "Events",

@@ -8,7 +8,7 @@ internal import Timestamps
 /// A block is written in one transaction, so a program that is killed leaves whole blocks. Readers
 /// have connections of their own, and see the blocks of one moment.
 final class HistoryFile: Sendable {
-    private let database: Database
+    let database: Database
     let path: String
 
     /// `LzFl`, in the file's header.

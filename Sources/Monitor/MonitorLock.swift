@@ -3,17 +3,17 @@ internal import Glibc
 internal import SystemPackage
 internal import Quarantine
 internal import Synchronization
-internal import SystemSupport
+package import SystemSupport
 
 /// The lock that allows one monitor per state directory.
-final class MonitorLock {
+package final class MonitorLock {
     private var file: Descriptor?
 
     static func path(in directory: String) -> String { directory + "/monitor.lock" }
 
     /// - Parameter socket: the control socket, for commands that know only the directory.
     /// - Throws: `.input` if another monitor holds the lock.
-    init(directory: String, socket: String?) throws(IOError) {
+    package init(directory: String, socket: String?) throws(IOError) {
         let path = Self.path(in: directory)
         let file: OpenFile
         do { file = try OpenFile(path, .readWrite, [.create, .noFollow]) } catch {
@@ -32,5 +32,5 @@ final class MonitorLock {
         self.file = Descriptor(file)
     }
 
-    func release() { file = nil }
+    package func release() { file = nil }
 }

@@ -127,10 +127,10 @@ extension PodSettings {
             guard let open = port.hostPort, open != 0,
                 ["", "0.0.0.0", "::"].contains(port.hostIP ?? "")
             else { continue }
+            let transport = (port.protocol ?? "TCP").lowercased()
             results.append(
                 PostureResult(
-                    .publishedPort,
-                    "\(open) for \(port.containerPort ?? 0)/\((port.protocol ?? "TCP").lowercased())",
+                    .publishedPort, "\(open) for \(port.containerPort ?? 0)/\(transport)",
                     mend: "ports: without hostPort; use a Service"))
         }
         if let image = part.image, ImageTag.moves(image) {

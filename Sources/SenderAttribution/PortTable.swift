@@ -232,6 +232,11 @@ package struct PortTable: Sendable {
     /// Whether a MAC address belongs to a port.
     package func isOfPort(_ mac: MACAddress) -> Bool { macPorts[mac] != nil }
 
+    /// Whether no other port has a MAC address.
+    package func mayHave(_ mac: MACAddress, at port: UInt32) -> Bool {
+        macPorts[mac].map { $0 == port } ?? true
+    }
+
     /// Whether two ports lead to the same host.
     package func areOfOneHost(_ one: UInt32, _ other: UInt32) -> Bool {
         one == other || records[one].map { isSameHost(other, $0) } ?? false

@@ -25,7 +25,8 @@ struct Lazaret: AsyncParsableCommand {
             TopCommand.self,
             EventsCommand.self, IncidentsCommand.self, MuteCommand.self, ExplainCommand.self,
             FeedbackCommand.self, QuarantineCommand.self, EnforcementCommand.self,
-            AuditCommand.self, InventoryCommand.self, ConfigCommand.self, NotifyCommand.self,
+            AuditCommand.self, EraseCommand.self, InventoryCommand.self, ConfigCommand.self,
+            NotifyCommand.self,
             DoctorCommand.self,
         ])
 

@@ -20,14 +20,14 @@ struct PodPostureTests {
         "namespace": "shop", "labels": {"app": "web", "pod-template-hash": "6d5f7c9b8"},
         "ownerReferences": [{"kind": "ReplicaSet", "name": "web-6d5f7c9b8", "controller": true}]},
         "spec": {"hostUsers": false, "serviceAccountName": "web", "securityContext":
-        {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}, "containers": [{"name":
-        "web", "image": "registry.example/shop/web:2.4@sha256:2f19", "securityContext":
+        {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}, "containers":
+        [{"name": "web", "image": "registry.example/shop/web:2.4@sha256:2f19", "securityContext":
         {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}}}]}}
         """
 
     private static let careless = """
-        {"kind": "Pod", "metadata": {"name": "tool", "namespace": "shop", "labels": {"app": "tool"}},
-        "spec": {"hostPID": true, "volumes": [{"name": "s", "hostPath": {"path":
+        {"kind": "Pod", "metadata": {"name": "tool", "namespace": "shop", "labels": {"app":
+        "tool"}}, "spec": {"hostPID": true, "volumes": [{"name": "s", "hostPath": {"path":
         "/var/run/../run/docker.sock"}}, {"name": "logs", "hostPath": {"path": "/var/log"}}],
         "initContainers": [{"name": "setup", "image": "setup", "securityContext":
         {"privileged": true}}],

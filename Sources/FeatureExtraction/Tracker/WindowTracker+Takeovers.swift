@@ -94,6 +94,13 @@ extension WindowTracker {
             : sharers.macs(of: address).contains(station.mac)
     }
 
+    /// Whether inventory or training name an address as that of the station's MAC address, which no
+    /// other port has.
+    private func isNamedOwner(_ station: Station, _ address: IPAddress) -> Bool {
+        links.isKnown(station.mac, toHave: address)
+            && (station.port == 0 || ports.mayHave(station.mac, at: station.port))
+    }
+
     /// Whether a station may speak for others.
     func isRouter(_ station: Station) -> Bool {
         station.port == 0 && links.isRouter(station.mac)
@@ -131,10 +138,12 @@ extension WindowTracker {
         guard var holder else { return announce(address, at: station) }
         var taker = station
         // Inventory and training say whose it is, although another announced it first.
-        if owner == 0, !isGateway, holder.port != Station.node,
-            links.isKnown(station.mac, toHave: address), !links.isKnown(holder.mac, toHave: address)
+        if !isGateway, !isStated, holder.port != Station.node, isNamedOwner(station, address),
+            !links.isKnown(holder.mac, toHave: address)
         {
+            if let first = announced[address], first.port == holder.port { holder = first }
             swap(&holder, &taker)
+            ports.release(address)
             announce(address, at: holder)
             isStated = true
         }

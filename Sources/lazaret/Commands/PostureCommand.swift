@@ -11,8 +11,8 @@ struct PostureCommand: AsyncParsableCommand {
         commandName: "posture",
         abstract: "Show settings of containers and pods that give an intruder more than needed.",
         discussion: """
-            Reads the running containers of Docker and Podman and the pods of the cluster, or files \
-            with the output of 'docker inspect', 'podman inspect' or 'kubectl get \
+            Reads the running containers of Docker and Podman and the pods of the cluster, or \
+            files with the output of 'docker inspect', 'podman inspect' or 'kubectl get \
             pods,networkpolicies -A -o json'. Nothing is changed. Exit code 3: there are findings \
             of the severity; 0: none.
             """)
