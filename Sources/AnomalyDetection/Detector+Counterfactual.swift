@@ -116,7 +116,7 @@ private struct Trial {
     /// The columns beyond the clean range, the one with the greatest weight first.
     func columnsByWeight(_ row: [Float]) -> [Int] {
         var shares: [Float] = []
-        _ = part.forest.attribute(RelativeVector.relative(row, to: group), into: &shares)
+        part.forest.attribute(RelativeVector.relative(row, to: group), to: &shares)
         let excess = excess(row)
         return excess.indices.filter { excess[$0] > 0 }.sorted {
             (shares[$1] * excess[$1], $0) < (shares[$0] * excess[$0], $1)

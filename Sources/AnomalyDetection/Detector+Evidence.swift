@@ -69,7 +69,7 @@ extension Detector {
         _ window: Window, _ group: MinuteGroup, _ row: [Float], _ forest: IsolationForest
     ) -> [Verdict.Reason] {
         var shares = [Float](repeating: 0, count: Feature.count)
-        _ = forest.attribute(row, into: &shares)
+        forest.attribute(row, to: &shares)
         let order = Feature.allCases.filter { row[$0.rawValue] > 0 }.sorted {
             shares[$0.rawValue] * row[$0.rawValue] > shares[$1.rawValue] * row[$1.rawValue]
         }

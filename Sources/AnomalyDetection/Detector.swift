@@ -29,6 +29,7 @@ public struct Detector: Sendable {
     private let identities: IdentityMap
     let feedback: FeedbackBook
     private var cache: [IPAddress: Identity] = [:]
+    private var comparisons = Comparisons()
     /// Recent alerts of each subject: one entry for each pattern and scale.
     private var reported: [IPAddress: [Reported]] = [:]
 
@@ -54,12 +55,14 @@ public struct Detector: Sendable {
     let evidenceLine: Double
     /// Exfiltration to a known peer is reported from this many steps beyond the clean range.
     private let leastToFriends: Float
+    private let judgesMinutes: Bool
 
     public init(model: Model, inventory: Inventory) {
         self.model = model
         identities = IdentityMap(inventory: inventory)
         feedback = FeedbackBook(model.feedback)
         evidenceLine = model.evidenceLine ?? .infinity
+        judgesMinutes = model.minutes != nil
         leastToFriends = Self.leastToFriends(perDay: model.provenance.falseAlarmsPerDay)
     }
 
@@ -105,12 +108,19 @@ public struct Detector: Sendable {
 
     /// Returns the verdict on a window, or nil if there is nothing to report.
     public mutating func judge(_ window: Window) -> Verdict? {
+        seenCount += 1
         let identity = identity(of: window)
-        let alone = judgeAlone(window, identity) ?? judgeTime(window, identity)
+        let comparison = comparisons.of(window, identity, model, feedback)
+        let isOrdinary =
+            window.takeover == nil && window.outage == nil
+            && comparison?.amounts.contain(window.values) != false
+        let alone =
+            (isOrdinary ? nil : judgeAlone(window, identity, comparison))
+            ?? (window.scale == .long ? judgeTime(window, identity) : nil)
         latestEvidence = alone == nil ? nil : (shownName(identity, window), 1)
-        guard window.scale == .medium, let minutes = model.minutes, !omitted.contains(.minutes),
+        guard window.scale == .medium, judgesMinutes, !omitted.contains(.minutes),
             MinuteModel.covers(identity), evidence.closesMinute(window, workload: identity.name),
-            alone == nil,
+            alone == nil, let minutes = model.minutes,
             !window.isContested, !isReported(window, identity)
         else { return alone }
         let verdict = accumulate(window, identity, minutes)
@@ -135,10 +145,12 @@ public struct Detector: Sendable {
     }
 
     /// The verdict on a window by itself.
-    private mutating func judgeAlone(_ window: Window, _ identity: Identity) -> Verdict? {
-        seenCount += 1
+    private mutating func judgeAlone(
+        _ window: Window, _ identity: Identity, _ comparison: Comparison?
+    ) -> Verdict? {
+        guard let comparison else { return nil }
         let scaleModel = model[window.scale]
-        guard let group = group(of: identity, window.subject, window.scale) else { return nil }
+        let group = (name: comparison.name, baseline: comparison.baseline)
         let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
         let excess = RelativeVector.excess(transformed, over: group.baseline)
         let isAnomalous = scaleModel.covers(window) && excess.contains { $0 >= 1 }

@@ -12,11 +12,14 @@ enum Grounds: Sendable {
     case stated([Verdict.Reason])
     /// A window beyond its group's clean range.
     case window(JudgedWindow)
+    /// A window that was compared with all others of a capture.
+    case ranked(RankedWindow)
 
     var reasons: [Verdict.Reason] {
         switch self {
         case .stated(let reasons): reasons
         case .window(let judged): judged.reasons
+        case .ranked(let ranked): ranked.reasons
         }
     }
 }
@@ -39,7 +42,7 @@ struct JudgedWindow: Sendable {
     /// resolution or more.
     var reasons: [Verdict.Reason] {
         var shares = [Float](repeating: 0, count: Feature.count)
-        _ = forest.attribute(row, into: &shares)
+        forest.attribute(row, to: &shares)
         func weight(_ feature: Feature) -> Float {
             shares[feature.rawValue] * excess[feature.rawValue]
         }

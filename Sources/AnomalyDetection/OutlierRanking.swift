@@ -22,14 +22,22 @@ public struct OutlierRanking: Sendable {
         /// The strength in multiples of the pattern's least amount; 0 without a pattern.
         public var strength: Float
         public var window: Window
+        /// What the reasons rest on.
+        var grounds: Grounds
+
         /// The anomalous features; the clean values are those of the whole capture.
-        public var reasons: [Verdict.Reason]
+        ///
+        /// - Complexity: that of an attribution by the forest, for each call.
+        public var reasons: [Verdict.Reason] { grounds.reasons }
 
         /// Orders the entries: those with a pattern first, by its strength, then by score.
         public var rank: Float {
-            let shape =
-                strength >= 1 ? 1 + Float(strength.exponent) * 0.25 + strength.significand * 0.1 : 0
-            return shape + score
+            Self.shape(strength) + score
+        }
+
+        /// What a pattern of this strength adds to the score.
+        static func shape(_ strength: Float) -> Float {
+            strength >= 1 ? 1 + Float(strength.exponent) * 0.25 + strength.significand * 0.1 : 0
         }
     }
 
@@ -67,17 +75,20 @@ public struct OutlierRanking: Sendable {
         let before = best[window.subject]
         // A window with a weaker pattern than an earlier one need not be scored.
         if let before, before.strength >= 1, (found?.strength ?? 0) < before.strength { return }
-        let score = scaleModel.forest.score(row)
+        let strength = found?.strength ?? 0
+        // Without a stronger pattern, only a higher score can replace an entry.
+        let least =
+            before.map { Entry.shape(strength) <= Entry.shape($0.strength) ? $0.score : 0 } ?? 0
+        guard let score = scaleModel.forest.score(row, ifAtLeast: least) else { return }
         var entry = Entry(
             subject: window.subject, workload: "", score: score, pattern: found?.pattern,
-            strength: found?.strength ?? 0, window: found?.pattern.shown(window) ?? window,
-            reasons: [])
+            strength: strength, window: found?.pattern.shown(window) ?? window,
+            grounds: .ranked(
+                RankedWindow(
+                    window: window, row: row, node: node, forest: scaleModel.forest,
+                    pattern: found?.pattern)))
         guard before.map({ entry.rank > $0.rank }) ?? true else { return }
         entry.workload = (window.identity ?? identities.identity(of: window.subject)).name
-        entry.reasons = reasons(window, row, node, scaleModel.forest)
-        if let found, let text = found.pattern.ruleText(of: window) {
-            entry.reasons.insert(found.pattern.ruleReason(text, window, node), at: 0)
-        }
         best[window.subject] = entry
         guard best.count > 2 * Self.entryLimit else { return }
         isCut = true
@@ -94,14 +105,28 @@ public struct OutlierRanking: Sendable {
         return scaleModel.forest.score(RelativeVector.relative(transformed, to: node))
     }
 
-    private func reasons(
-        _ window: Window, _ row: [Float], _ node: GroupBaseline, _ forest: IsolationForest
-    ) -> [Verdict.Reason] {
+    /// All addresses, most anomalous first.
+    public var entries: [Entry] {
+        best.values.sorted { ($1.rank, $0.subject) < ($0.rank, $1.subject) }
+    }
+}
+
+/// A window with all others of its capture.
+struct RankedWindow: Sendable {
+    var window: Window
+    /// `[Feature.count]`, as the forest scored it.
+    var row: [Float]
+    var node: GroupBaseline
+    var forest: IsolationForest
+    var pattern: Pattern?
+
+    /// The pattern's rule, and the three features with the greatest weight.
+    var reasons: [Verdict.Reason] {
         var shares = [Float](repeating: 0, count: Feature.count)
-        _ = forest.attribute(row, into: &shares)
+        forest.attribute(row, to: &shares)
         let order = Feature.allCases.filter { row[$0.rawValue] > 0.5 && window[$0] > 0 }
             .sorted { shares[$0.rawValue] > shares[$1.rawValue] }
-        return order.prefix(3).map { feature in
+        let features = order.prefix(3).map { feature in
             let description = FeatureSchema.description(of: feature)
             func raw(_ values: [Float]) -> Float {
                 description.raw(values[feature.rawValue], seconds: window.scale.seconds)
@@ -118,10 +143,7 @@ public struct OutlierRanking: Sendable {
                     """
             )
         }
-    }
-
-    /// All addresses, most anomalous first.
-    public var entries: [Entry] {
-        best.values.sorted { ($1.rank, $0.subject) < ($0.rank, $1.subject) }
+        guard let pattern, let text = pattern.ruleText(of: window) else { return features }
+        return [pattern.ruleReason(text, window, node)] + features
     }
 }

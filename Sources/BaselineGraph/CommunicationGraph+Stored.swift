@@ -36,6 +36,10 @@ extension CommunicationGraph {
             return nil
         }
         names = stored.names
+        indexOfName.reserveCapacity(names.count)
+        edges.reserveCapacity(stored.edges.count)
+        outsideAddresses.reserveCapacity(stored.outsideAddresses.count)
+        dnsNames.reserveCapacity(stored.dnsNames.count)
         for (index, name) in names.enumerated() { indexOfName[name] = UInt32(index) }
         let limit = UInt32(names.count)
         for edge in stored.edges {

@@ -27,6 +27,11 @@ public struct CommunicationGraph: Sendable, Equatable {
             self.peer = peer
             self.service = service
         }
+
+        public func _rawHashValue(seed: Int) -> Int {
+            KeyedHash.hash(
+                UInt64(service.rawValue), UInt64(subject) << 32 | UInt64(peer), seed: seed)
+        }
     }
 
     /// When a fact was seen first and last, in units of `unitSeconds`. `last` is exact until the

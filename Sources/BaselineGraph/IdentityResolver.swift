@@ -21,11 +21,19 @@ package struct Resolved: Sendable {
 /// Resolves addresses to the graph's numbers and caches the results.
 package struct IdentityResolver: Sendable {
     package static let unknown = UInt32.max
-    /// The greatest number of cached results; outside addresses are not cached.
+    /// The greatest number of cached results.
     package static let cacheLimit = 65_536
 
     private var identities: IdentityMap
     private var cache: [IPAddress: Resolved] = [:]
+    /// Results that were used lately, each at the place that its address has.
+    private var recent = [Recent?](repeating: nil, count: 1 << recentBits)
+    private static let recentBits = 10
+
+    private struct Recent: Sendable {
+        var address: IPAddress
+        var resolved: Resolved
+    }
 
     package init(identities: IdentityMap) { self.identities = identities }
 
@@ -33,7 +41,10 @@ package struct IdentityResolver: Sendable {
     package mutating func apply(_ change: WorkloadChange) {
         identities.apply(change)
         guard change.networks == nil else { return forget() }
-        for address in change.holders.keys { cache[address] = nil }
+        for address in change.holders.keys {
+            cache[address] = nil
+            recent[Self.place(of: address)] = nil
+        }
     }
 
     package func identity(of address: IPAddress) -> Identity { identities.identity(of: address) }
@@ -45,11 +56,29 @@ package struct IdentityResolver: Sendable {
     }
 
     /// Drops all cached results: another graph has other numbers.
-    package mutating func forget() { cache.removeAll() }
+    package mutating func forget() {
+        cache.removeAll()
+        for place in recent.indices { recent[place] = nil }
+    }
+
+    private static func place(of address: IPAddress) -> Int {
+        let mixed = (address.low ^ address.high) &* 0x9E37_79B9_7F4A_7C15
+        return Int(mixed >> UInt64(UInt64.bitWidth - recentBits))
+    }
+
+    private mutating func remember(_ resolved: Resolved, of address: IPAddress) {
+        if cache.count < Self.cacheLimit { cache[address] = resolved }
+        recent[Self.place(of: address)] = Recent(address: address, resolved: resolved)
+    }
 
     /// Returns the numbers of `address` in `graph`.
     package mutating func resolve(_ address: IPAddress, in graph: CommunicationGraph?) -> Resolved {
-        if let known = cache[address] { return known }
+        let place = Self.place(of: address)
+        if let known = recent[place], known.address == address { return known.resolved }
+        if let known = cache[address] {
+            recent[place] = Recent(address: address, resolved: known)
+            return known
+        }
         let identity = identities.identity(of: address)
         let name = graph?.index(of: identity.name) ?? Self.unknown
         let network =
@@ -60,7 +89,7 @@ package struct IdentityResolver: Sendable {
             name: name, network: network,
             asSubject: isTrained ? name : isNetworkTrained ? network : CommunicationGraph.anyone,
             place: identity.place, isNamed: identity.isNamed)
-        if cache.count < Self.cacheLimit { cache[address] = resolved }
+        remember(resolved, of: address)
         return resolved
     }
 
@@ -75,7 +104,7 @@ package struct IdentityResolver: Sendable {
         let resolved = Resolved(
             name: name, network: network, asSubject: name, place: identity.place,
             isNamed: identity.isNamed)
-        if cache.count < Self.cacheLimit { cache[address] = resolved }
+        remember(resolved, of: address)
         return resolved
     }
 }

@@ -17,6 +17,8 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
     package var incidents: IncidentTracker
     /// The folder for the packets of incidents; nil: they are not saved.
     package var sliceFolder: String?
+    /// Whether events are made; false where nobody reads them.
+    package var makesEvents = true
 
     /// The results of one verdict.
     package struct Result {
@@ -47,6 +49,7 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
             Self.request(verdict, eventID),
             about: verdict.subject, link: verdict.window.mac, port: verdict.port?.name)
         let isWorthAlert = incidents.observe(verdict, eventID: eventID)
+        guard makesEvents else { return Result(outcomes: outcomes, events: []) }
         var events: [Event] = []
         if isWorthAlert && mayAlert || outcomes.contains(where: \.decision.isFence) {
             events.append(alert(verdict, eventID, rule))

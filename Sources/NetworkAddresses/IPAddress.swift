@@ -22,6 +22,9 @@ public struct IPAddress: Hashable, Comparable, Sendable, BitwiseCopyable {
         self.init(high: 0, low: 0xFFFF_0000_0000 | UInt64(v4))
     }
 
+    @inlinable
+    public func _rawHashValue(seed: Int) -> Int { KeyedHash.hash(high, low, seed: seed) }
+
     /// `::`, which means "no address" in records.
     @inlinable
     public static var unspecified: IPAddress { IPAddress(high: 0, low: 0) }

@@ -8,6 +8,9 @@ public struct MACAddress: Hashable, Comparable, Sendable, BitwiseCopyable {
     @inlinable
     public init(_ value: UInt64) { self.value = value & 0xFFFF_FFFF_FFFF }
 
+    @inlinable
+    public func _rawHashValue(seed: Int) -> Int { KeyedHash.hash(0, value, seed: seed) }
+
     /// 00:00:00:00:00:00, which means "unknown".
     @inlinable
     public static var zero: MACAddress { MACAddress(0 as UInt64) }

@@ -1,3 +1,5 @@
+import NetworkAddresses
+
 /// The digest of a DNS name: BLAKE2s with a digest of 128 bits (RFC 7693) over its labels as in the
 /// message, in lower case.
 ///
@@ -17,6 +19,8 @@ public struct NameDigest: Hashable, Comparable, Sendable, BitwiseCopyable {
         self.high = high
         self.low = low
     }
+
+    public func _rawHashValue(seed: Int) -> Int { KeyedHash.hash(high, low, seed: seed) }
 
     public static func < (left: NameDigest, right: NameDigest) -> Bool {
         (left.high, left.low) < (right.high, right.low)

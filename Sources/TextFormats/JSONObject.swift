@@ -1,20 +1,50 @@
 /// One JSON object on one line, with its keys in the order of insertion.
 public struct JSONObject: Sendable {
-    private var body = ""
+    /// UTF-8, without the braces.
+    private var body: [UInt8] = []
 
     public init() {}
 
     /// The object as text.
-    public var text: String { "{\(body)}" }
+    public var text: String { "{" + String(decoding: body, as: UTF8.self) + "}" }
 
     /// Adds a value that is already JSON.
     public mutating func put(_ key: String, json: String) {
-        if !body.isEmpty { body += "," }
-        body += Self.quoted(key) + ":" + json
+        begin(key)
+        body += json.utf8
+    }
+
+    /// Adds a key, and what separates it from the member before.
+    private mutating func begin(_ key: String) {
+        if !body.isEmpty { body.append(UInt8(ascii: ",")) }
+        append(quoted: key)
+        body.append(UInt8(ascii: ":"))
+    }
+
+    private mutating func append(quoted text: String) {
+        let start = body.count
+        body.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            guard Self.isPlain(byte) else {
+                body.removeSubrange(start...)
+                body += Self.quoted(text).utf8
+                return
+            }
+            body.append(byte)
+        }
+        body.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func append(_ object: JSONObject) {
+        body.append(UInt8(ascii: "{"))
+        body += object.body
+        body.append(UInt8(ascii: "}"))
     }
 
     public mutating func put(_ key: String, _ value: String?) {
-        if let value { put(key, json: Self.quoted(value)) }
+        guard let value else { return }
+        begin(key)
+        append(quoted: value)
     }
 
     public mutating func put(_ key: String, _ value: Int?) {
@@ -38,14 +68,30 @@ public struct JSONObject: Sendable {
         put(key, json: Self.number(value, significant: significant))
     }
 
-    public mutating func put(_ key: String, _ value: JSONObject) { put(key, json: value.text) }
+    public mutating func put(_ key: String, _ value: JSONObject) {
+        begin(key)
+        append(value)
+    }
 
     public mutating func put(_ key: String, _ values: [JSONObject]) {
-        put(key, json: "[" + values.map(\.text).joined(separator: ",") + "]")
+        begin(key)
+        putList(values) { $0.append($1) }
     }
 
     public mutating func put(_ key: String, _ values: [String]) {
-        put(key, json: "[" + values.map(Self.quoted).joined(separator: ",") + "]")
+        begin(key)
+        putList(values) { $0.append(quoted: $1) }
+    }
+
+    private mutating func putList<Value>(
+        _ values: [Value], _ append: (inout JSONObject, Value) -> Void
+    ) {
+        body.append(UInt8(ascii: "["))
+        for (index, value) in values.enumerated() {
+            if index > 0 { body.append(UInt8(ascii: ",")) }
+            append(&self, value)
+        }
+        body.append(UInt8(ascii: "]"))
     }
 
     /// A number as JSON, rounded; very small numbers keep their exponent.
@@ -88,10 +134,7 @@ public struct JSONObject: Sendable {
     /// Text as a JSON string (RFC 8259) that is safe on a terminal.
     public static func quoted(_ text: String) -> String {
         // Most text is printable ASCII that needs no escape.
-        let isPlain = text.utf8.allSatisfy {
-            (0x20...0x7E).contains($0) && $0 != 0x22 && $0 != 0x5C
-        }
-        guard !isPlain else { return "\"\(text)\"" }
+        guard !text.utf8.allSatisfy(isPlain) else { return "\"\(text)\"" }
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -105,5 +148,10 @@ public struct JSONObject: Sendable {
             }
         }
         return result + "\""
+    }
+
+    /// Whether a byte is printable ASCII that needs no escape.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        (0x20...0x7E).contains(byte) && byte != 0x22 && byte != 0x5C
     }
 }

@@ -39,6 +39,22 @@ struct TrainerTests {
         #expect(try #require(other).largest[column] < largest)
     }
 
+    /// The clock of a capture jumps back, behind its first packet.
+    @Test(arguments: [true, false])
+    func aClockThatJumpsBackIsNoError(learnsTime: Bool) throws {
+        var trainer = Trainer(inventory: .empty, seed: 1, learnsTime: learnsTime)
+        for number in 0..<400 {
+            let second = number < 200 ? 1_000_000 + number : number * 1000
+            for scale in Scale.allCases {
+                trainer.observe(
+                    window(UInt32(number % 3 + 1), second: second, flows: 3, scale: scale))
+            }
+        }
+        let model = try trainer.finish(
+            graph: CommunicationGraph(), provenance: Model.Provenance())
+        #expect(Scale.allCases.allSatisfy { model[$0].threshold.isFinite })
+    }
+
     /// A model of a short training judges windows as far as it had windows of that length: a busy
     /// client is not accused of what no baseline shows.
     @Test func windowsLongerThanTheTrainingAreNotJudged() throws {

@@ -65,6 +65,18 @@ struct AlertPipelineTests {
         #expect(second.outcomes.map(\.decision.kind) == [.add])
     }
 
+    @Test mutating func withoutReadersNoEventsAreMade() {
+        var silent = pipeline
+        silent.makesEvents = false
+        for second in [99, 109, 119] {
+            let expected = pipeline.process(verdict(at: second))
+            let result = silent.process(verdict(at: second))
+            #expect(result.events.isEmpty && !expected.events.isEmpty)
+            #expect(result.outcomes.map(\.decision.kind) == expected.outcomes.map(\.decision.kind))
+        }
+        #expect(silent.incidents.all.map(\.verdictCount) == [3])
+    }
+
     @Test mutating func continuedAttacksAreNotRepeatedAndExcessAlertsSuppressed() {
         #expect(pipeline.process(verdict(at: 99, level: .watch)).events.count == 1)
         let again = pipeline.process(verdict(at: 100, level: .watch))

@@ -11,8 +11,8 @@ struct DistinctWindowTests {
     }
 
     /// Compares every scale with a plain dictionary, for random keys and pauses.
-    @Test(arguments: [1, 2, 3] as [UInt64])
-    func countsEqualAPlainCount(seed: UInt64) {
+    @Test(arguments: [1, 2, 3] as [UInt64], [3, 10, 13, 30, 300] as [UInt64])
+    func countsEqualAPlainCount(seed: UInt64, keys: UInt64) {
         var generator = SeededGenerator(seed: seed)
         var window = DistinctWindow()
         var lastSeen: [UInt64: Int] = [:]
@@ -21,7 +21,7 @@ struct DistinctWindowTests {
             if Int.random(in: 0..<4, using: &generator) == 0 {
                 second += Int.random(in: 1..<40, using: &generator)
             }
-            let key = UInt64.random(in: 0..<300, using: &generator) << 1
+            let key = UInt64.random(in: 0..<keys, using: &generator) << 1
             window.insert(key, second: second, isNovel: key % 3 == 0)
             lastSeen[key] = second
             for scale in Scale.allCases {

@@ -3,9 +3,10 @@ struct ByteWriter {
     var bytes: [UInt8] = []
 
     mutating func put(_ value: UInt32) {
-        for shift in stride(from: 0, to: 32, by: 8) {
-            bytes.append(UInt8(truncatingIfNeeded: value >> UInt32(shift)))
-        }
+        bytes.append(UInt8(truncatingIfNeeded: value))
+        bytes.append(UInt8(truncatingIfNeeded: value >> 8))
+        bytes.append(UInt8(truncatingIfNeeded: value >> 16))
+        bytes.append(UInt8(truncatingIfNeeded: value >> 24))
     }
 
     mutating func put(_ value: UInt64) {
@@ -15,7 +16,7 @@ struct ByteWriter {
 
     mutating func put(_ text: String) {
         put(UInt32(text.utf8.count))
-        bytes += Array(text.utf8)
+        bytes += text.utf8
     }
 }
 
@@ -33,11 +34,16 @@ struct ByteReader {
     }
 
     mutating func uint32() throws(ModelError) -> UInt32 {
-        try take(4).reversed().reduce(0) { $0 << 8 | UInt32($1) }
+        guard bytes.endIndex - offset >= 4 else { throw .damaged("cut short") }
+        defer { offset += 4 }
+        return UInt32(bytes[offset]) | UInt32(bytes[offset + 1]) << 8
+            | UInt32(bytes[offset + 2]) << 16 | UInt32(bytes[offset + 3]) << 24
     }
 
     mutating func uint64() throws(ModelError) -> UInt64 {
-        try take(8).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        guard bytes.endIndex - offset >= 8 else { throw .damaged("cut short") }
+        let low = try uint32()
+        return UInt64(low) | UInt64(try uint32()) << 32
     }
 
     /// Text of at most 64 KiB: names of files, workloads and networks.

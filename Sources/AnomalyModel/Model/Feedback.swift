@@ -126,8 +126,8 @@ package struct FeedbackBook: Sendable {
     }
 
     /// The values that feedback made clean in a window of `scale`, after the transform.
-    package func allowed(for workload: String, scale: Scale) -> [Float]? {
-        allowances.isEmpty ? nil : allowances[workload]?[scale]
+    package func allowed(for workload: @autoclosure () -> String, scale: Scale) -> [Float]? {
+        allowances.isEmpty ? nil : allowances[workload()]?[scale]
     }
 
     /// Whether this pattern of this workload was judged malicious before.

@@ -50,15 +50,18 @@ public struct MinuteGroup: Sendable, Equatable {
             1,
             (expm1f(values[served]) + Self.demandMargin)
                 / (expm1f(median[served]) + Self.demandMargin))
-        for description in FeatureSchema.table {
-            let feature = description.feature
-            let column = feature.rawValue
-            guard column != served, values[column] > allowed?[column] ?? -.infinity else {
+        let measures = FeatureSchema.measures
+        for column in measures.indices {
+            // A value up to `upper` is within the range, however demand has grown.
+            guard column != served, values[column] > upper[column],
+                values[column] > allowed?[column] ?? -.infinity,
+                let feature = Feature(rawValue: column)
+            else {
                 row[column] = 0
                 continue
             }
             let margin =
-                description.resolution
+                measures[column].resolution
                 * (feature.isTraffic ? Self.volumeMarginShare : Self.marginShare)
             let value =
                 feature.growsWithDemand ? log1pf(expm1f(values[column]) / growth) : values[column]

@@ -316,21 +316,26 @@ extension ByteReader {
 
     /// Reads rows of transformed values, none of them below the row before.
     mutating func risingRows(_ count: Int) throws(ModelError) -> [[Float]] {
-        let ranges: [ClosedRange<Float>] = FeatureSchema.table
-            .sorted { $0.feature.rawValue < $1.feature.rawValue }
-            .map { $0.transform == .logarithmic ? 0...Self.largestLogarithm : -1000...1000 }
         var rows: [[Float]] = []
-        for _ in 0..<count {
+        rows.reserveCapacity(count)
+        for number in 0..<count {
             var row: [Float] = []
-            for (column, range) in ranges.enumerated() {
-                row.append(try float(in: range, "a baseline"))
-                guard rows.last.map({ $0[column] <= row[column] }) ?? true else {
+            row.reserveCapacity(Feature.count)
+            for column in 0..<Feature.count {
+                let value = try float(in: Self.transformedRanges[column], "a baseline")
+                guard number == 0 || rows[number - 1][column] <= value else {
                     throw .damaged("a baseline's numbers are not in order")
                 }
+                row.append(value)
             }
             rows.append(row)
         }
         return rows
+    }
+
+    /// By column, the range of transformed values.
+    private static let transformedRanges: [ClosedRange<Float>] = FeatureSchema.table.map {
+        $0.transform == .logarithmic ? 0...largestLogarithm : -1000...1000
     }
 
     /// Reads a calibration, with the values that `Calibration.init(blockMaxima:blocksPerDay:)` can

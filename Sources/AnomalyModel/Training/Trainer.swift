@@ -17,18 +17,12 @@ public struct Trainer: Sendable {
     /// window with such a score is always anomalous.
     static let highestThreshold: Float = 0.75
 
-    struct Row: Sendable {
-        package var values: [Float]
-        package var identity: Int32
-        package var second: Int32
-    }
-
     private let identities: IdentityMap
     private let seed: UInt64
     private var known: [Identity] = []
     private var indexOf: [IPAddress: Int32] = [:]
     private var indexOfIdentity: [Identity: Int32] = [:]
-    private var rows: [[Row]] = [[], [], []]
+    private var tables = [RowTable](repeating: RowTable(), count: Scale.allCases.count)
     private var seen = [0, 0, 0]
     private var learnedSeconds = [0, 0, 0]
     /// The largest values of the windows that are not in the sample, by scale and identity.
@@ -58,32 +52,29 @@ public struct Trainer: Sendable {
         baseSecond = base
         lastSecond = window.endSecond
         let scale = window.scale.rawValue
-        let row = Row(
-            values: RelativeVector.transformed(window.values, seconds: window.scale.seconds),
-            identity: index(of: window),
-            second: Int32(clamping: window.endSecond - base))
+        let row = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
+        let identity = index(of: window)
+        // A capture's clock may jump back.
+        let elapsed = max(0, window.endSecond - base)
         if window.scale == .medium {
-            minutes?.observe(
-                window, row.values, identity: row.identity, second: window.endSecond - base)
+            minutes?.observe(window, row, identity: identity, second: elapsed)
         }
-        if window.scale == .long {
-            times?.observe(window, row.values, identity: row.identity)
-        }
+        if window.scale == .long { times?.observe(window, row, identity: identity) }
         seen[scale] += 1
         learnedSeconds[scale] = max(learnedSeconds[scale], window.coveredSeconds)
-        if rows[scale].count < Self.rowLimit {
-            rows[scale].append(row)
-        } else {
-            var generator = SplitMix64(seed: seed ^ UInt64(seen[scale]) &* 0x9E37_79B9_7F4A_7C15)
-            let at = Int(generator.next() % UInt64(seen[scale]))
-            var rest = row
-            if at < Self.rowLimit { swap(&rows[scale][at], &rest) }
-            noteLeftOut(rest, scale)
+        let second = Int32(clamping: elapsed)
+        guard tables[scale].count >= Self.rowLimit else {
+            return tables[scale].append(row, identity: identity, second: second)
         }
+        var generator = SplitMix64(seed: seed ^ UInt64(seen[scale]) &* 0x9E37_79B9_7F4A_7C15)
+        let at = Int(generator.next() % UInt64(seen[scale]))
+        guard at < Self.rowLimit else { return noteLeftOut(row, identity, scale) }
+        noteLeftOut(tables[scale].row(at), tables[scale].identities[at], scale)
+        tables[scale].replace(at, with: row, identity: identity, second: second)
     }
 
-    private mutating func noteLeftOut(_ row: Row, _ scale: Int) {
-        leftOut[scale][row.identity, default: row.values].raise(to: row.values)
+    private mutating func noteLeftOut(_ values: [Float], _ identity: Int32, _ scale: Int) {
+        leftOut[scale][identity, default: values].raise(to: values)
     }
 
     private mutating func index(of window: Window) -> Int32 {
@@ -112,22 +103,25 @@ public struct Trainer: Sendable {
     public func finish(
         graph: CommunicationGraph, provenance: Model.Provenance
     ) throws(ModelError) -> Model {
-        guard !rows[0].isEmpty, let baseSecond else {
+        guard tables[0].count > 0, let baseSecond else {
             throw .tooLittleData(
                 "no flow was opened: there is nothing to learn from")
         }
         let duration = max(lastSecond - baseSecond, 1)
+        let index = GroupIndex(known)
         var scales: [Model.ScaleModel] = []
         for scale in Scale.allCases {
             // A short capture has no long windows; shorter ones replace them, so every scale has a
             // model.
-            let own = rows[scale.rawValue]
-            let usable = own.isEmpty ? rows.last { !$0.isEmpty } ?? rows[0] : own
+            let own = tables[scale.rawValue]
+            var usable = own.count > 0 ? own : tables.last { $0.count > 0 } ?? tables[0]
             // A forest needs two rows, so a single row is used twice.
+            if usable.count == 1 {
+                usable.append(
+                    usable.row(0), identity: usable.identities[0], second: usable.seconds[0])
+            }
             scales.append(
-                try fit(
-                    scale, usable.count == 1 ? usable + usable : usable, duration,
-                    provenance.falseAlarmsPerDay))
+                try fit(scale, usable, index, duration, provenance.falseAlarmsPerDay))
         }
         return Model(
             provenance: provenance, graph: graph, scales: scales,
@@ -137,16 +131,14 @@ public struct Trainer: Sendable {
     }
 
     private func fit(
-        _ scale: Scale, _ rows: [Row], _ duration: Int, _ falseAlarmsPerDay: Double
+        _ scale: Scale, _ table: RowTable, _ index: GroupIndex, _ duration: Int,
+        _ falseAlarmsPerDay: Double
     ) throws(ModelError) -> Model.ScaleModel {
-        var baseline = baseline(of: rows)
-        for (identity, values) in leftOut[scale.rawValue] {
-            for name in ScaleBaseline.groupNames(of: known[Int(identity)]) {
-                baseline.groups[name]?.largest.raise(to: values)
-            }
-        }
-        let forest = try forest(of: rows, baseline, scale, salt: 0)
-        let held = try heldOutScores(scale, rows, duration)
+        let rows = Array(0..<table.count)
+        var statistics = GroupStatistics(index, table, rows: rows)
+        for (identity, values) in leftOut[scale.rawValue] { statistics.raise(identity, to: values) }
+        let forest = try forest(of: rows, table, statistics, scale, salt: 0)
+        let held = try heldOutScores(scale, table, index, duration)
         let perDay = Double(held.count) / Double(duration) * 86_400
         let calibration = Calibration(blockMaxima: held, blocksPerDay: perDay)
         // The three scales share the budget.
@@ -155,79 +147,77 @@ public struct Trainer: Sendable {
                 falseAlarmsPerDay: falseAlarmsPerDay / Double(Scale.allCases.count)),
             Self.highestThreshold)
         return Model.ScaleModel(
-            baseline: baseline, calibration: calibration, threshold: threshold,
+            baseline: statistics.scaleBaseline, calibration: calibration, threshold: threshold,
             learnedSeconds: learnedSeconds[scale.rawValue], forest: forest)
-    }
-
-    private func baseline(of rows: [Row]) -> ScaleBaseline {
-        var members: [String: [[Float]]] = [:]
-        for row in rows {
-            for name in ScaleBaseline.groupNames(of: known[Int(row.identity)]) {
-                members[name, default: []].append(row.values)
-            }
-        }
-        return ScaleBaseline(groups: members.mapValues(GroupBaseline.init(rows:)))
     }
 
     /// Fits a forest on relative rows; a chatty workload contributes no more rows than its share.
     private func forest(
-        of rows: [Row], _ baseline: ScaleBaseline, _ scale: Scale, salt: UInt64
+        of rows: [Int], _ table: RowTable, _ statistics: GroupStatistics, _ scale: Scale,
+        salt: UInt64
     ) throws(ModelError) -> IsolationForest {
-        var counts: [Int32: Int] = [:]
-        for row in rows { counts[row.identity, default: 0] += 1 }
-        let share = max(200, 20_000 / max(counts.count, 1))
-        var flat: [Float] = []
-        var taken: [Int32: Int] = [:]
-        for row in rows {
-            let stride = max(1, (counts[row.identity] ?? 1) / share)
-            let number = taken[row.identity, default: 0]
-            taken[row.identity] = number + 1
-            guard number % stride == 0 else { continue }
-            flat += relative(row, baseline, scale)
+        var counts = [Int](repeating: 0, count: known.count)
+        for row in rows { counts[Int(table.identities[row])] += 1 }
+        let share = max(200, 20_000 / max(counts.count { $0 > 0 }, 1))
+        var taken = [Int](repeating: 0, count: known.count)
+        let sample = rows.filter { row in
+            let identity = Int(table.identities[row])
+            let number = taken[identity]
+            taken[identity] += 1
+            return number % max(1, counts[identity] / share) == 0
         }
         var options = IsolationForest.Options(seed: seed &+ UInt64(scale.rawValue) << 8 &+ salt)
         options.resolution = [Float](repeating: RelativeVector.resolution, count: Feature.count)
         do {
-            return try IsolationForest(rows: flat, columnCount: Feature.count, options: options)
+            return try IsolationForest(
+                rows: relative(sample, table, statistics, scale), columnCount: Feature.count,
+                options: options)
         } catch {
             throw .tooLittleData("the forest cannot be grown: \(error)")
         }
     }
 
-    private func relative(_ row: Row, _ baseline: ScaleBaseline, _ scale: Scale) -> [Float] {
-        guard let group = baseline.group(of: known[Int(row.identity)], scale: scale) else {
-            return row.values
+    /// The relative values of some rows, row after row.
+    private func relative(
+        _ rows: [Int], _ table: RowTable, _ statistics: GroupStatistics, _ scale: Scale
+    ) -> [Float] {
+        var flat: [Float] = []
+        flat.reserveCapacity(rows.count * Feature.count)
+        for row in rows {
+            let values = table.values.span.extracting(
+                row * Feature.count..<(row + 1) * Feature.count)
+            if let group = statistics.group(of: table.identities[row], scale: scale) {
+                RelativeVector.append(values, relativeTo: group, to: &flat)
+            } else {
+                for column in values.indices { flat.append(values[column]) }
+            }
         }
-        return RelativeVector.relative(row.values, to: group.baseline)
+        return flat
     }
 
     /// The highest score of each subject and minute, each from a forest that did not see it.
     private func heldOutScores(
-        _ scale: Scale, _ rows: [Row], _ duration: Int
+        _ scale: Scale, _ table: RowTable, _ index: GroupIndex, _ duration: Int
     ) throws(ModelError) -> [Float] {
         let foldSeconds = duration / Self.foldCount + 1
+        let folds = table.seconds.map { Int($0) / foldSeconds }
         var maxima: [UInt64: Float] = [:]
         for fold in 0..<Self.foldCount {
-            let rest = rows.filter { Int($0.second) / foldSeconds != fold }
-            guard rest.count >= 2, rest.count < rows.count else { continue }
-            let baseline = baseline(of: rest)
-            let forest = try forest(of: rest, baseline, scale, salt: UInt64(fold + 1))
-            for row in rows where Int(row.second) / foldSeconds == fold {
-                let score = forest.score(relative(row, baseline, scale))
+            let rest = folds.indices.filter { folds[$0] != fold }
+            guard rest.count >= 2, rest.count < table.count else { continue }
+            let statistics = GroupStatistics(
+                index, table, rows: rest, least: ScaleBaseline.leastWindows[scale] ?? 1)
+            let forest = try forest(of: rest, table, statistics, scale, salt: UInt64(fold + 1))
+            let held = folds.indices.filter { folds[$0] == fold }
+            let scores = forest.scores(rows: relative(held, table, statistics, scale))
+            for (row, score) in zip(held, scores) {
                 let block =
-                    UInt64(UInt32(bitPattern: row.identity)) << 32
-                    | UInt64(Int(row.second) / Calibration.blockSeconds)
+                    UInt64(UInt32(bitPattern: table.identities[row])) << 32
+                    | UInt64(Int(table.seconds[row]) / Calibration.blockSeconds)
                 maxima[block] = max(maxima[block] ?? 0, score)
             }
         }
         return maxima.values.sorted()
-    }
-}
-
-extension [Float] {
-    /// Replaces each value by the larger one of both arrays.
-    fileprivate mutating func raise(to other: [Float]) {
-        for index in indices { self[index] = Swift.max(self[index], other[index]) }
     }
 }
 

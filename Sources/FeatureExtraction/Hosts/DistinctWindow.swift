@@ -4,12 +4,15 @@
 
 /// Counts distinct keys over the sliding windows of every scale, in bounded memory.
 ///
-/// Each key stores when it was last seen and is counted in the bucket of that second, so a window's
+/// Each key stores when it was last seen. Most hosts have few keys: the smallest table is searched
+/// for each count. In a larger one, a key is counted in the bucket of its second, so a window's
 /// count is the sum of its buckets. Keys are stored exactly in a table of up to `exactLimit` slots;
 /// beyond that, a key is only a slot in a sketch of fixed size, and the count is an estimate
 /// (linear counting: Whang, Vander-Zanden, Taylor 1990; about 2 % off at 20,000 keys, saturating
 /// near 34,000).
 struct DistinctWindow: Sendable {
+    /// The slots of the smallest table, which has no buckets.
+    private static let leastSlots = 16
     /// The greatest size of the exact table in slots; when it is full, it is converted to a sketch.
     static let exactLimit = 1024
     /// The number of slots of the sketch.
@@ -19,7 +22,7 @@ struct DistinctWindow: Sendable {
     private var keys: [UInt64] = []
     /// The second in which a key was last seen, with `novelBit`; 0 marks an empty slot.
     private var lastSeen: [UInt32] = []
-    /// The buckets of all keys, then those of novel keys.
+    /// The buckets of all keys, then those of novel keys; empty for the smallest table.
     private var counts: [UInt16] = []
     private var liveCount = 0
     private var newestSecond: Int = 0
@@ -33,9 +36,8 @@ struct DistinctWindow: Sendable {
         // Stamps have 31 bits, and the buckets must be computed from the same value.
         let second = second & Int(~Self.novelBit)
         if lastSeen.isEmpty {
-            keys = [UInt64](repeating: 0, count: 16)
-            lastSeen = [UInt32](repeating: 0, count: 16)
-            counts = [UInt16](repeating: 0, count: Scale.ringSize * 2)
+            keys = [UInt64](repeating: 0, count: Self.leastSlots)
+            lastSeen = [UInt32](repeating: 0, count: Self.leastSlots)
             newestSecond = second
         }
         advance(to: second)
@@ -59,12 +61,24 @@ struct DistinctWindow: Sendable {
     mutating func count(_ scale: Scale, at second: Int, novel: Bool = false) -> Float {
         guard !lastSeen.isEmpty else { return 0 }
         advance(to: second & Int(~Self.novelBit))
+        if counts.isEmpty { return Float(search(scale, novel: novel)) }
         let start = scale.ringOffset + (novel ? Scale.ringSize : 0)
         var sum = 0
         for index in start..<(start + scale.bucketCount) { sum += Int(counts[index]) }
         guard keys.isEmpty else { return Float(sum) }
         let slots = Float(Self.sketchSlots)
         return -slots * logf(max(1 - Float(sum) / slots, 1 / slots))
+    }
+
+    /// The keys in the window of `scale`, without buckets.
+    private func search(_ scale: Scale, novel: Bool) -> Int {
+        let oldest =
+            (newestSecond / scale.bucketSeconds - scale.bucketCount + 1) * scale.bucketSeconds
+        var sum = 0
+        for stamp in lastSeen where stamp != 0 && (!novel || stamp & Self.novelBit != 0) {
+            sum += Int(stamp & ~Self.novelBit) >= oldest ? 1 : 0
+        }
+        return sum
     }
 
     private func slot(for key: UInt64) -> Int {
@@ -85,6 +99,7 @@ struct DistinctWindow: Sendable {
     }
 
     private mutating func count(_ stamp: UInt32, by step: Int) {
+        guard !counts.isEmpty else { return }
         let second = Int(stamp & ~Self.novelBit)
         for scale in Scale.allCases {
             // A bucket older than the window was cleared when it was reused.
@@ -102,6 +117,8 @@ struct DistinctWindow: Sendable {
     /// Clears the buckets that newer seconds reuse.
     private mutating func advance(to second: Int) {
         guard second > newestSecond else { return }
+        defer { newestSecond = second }
+        guard !counts.isEmpty else { return }
         for scale in Scale.allCases {
             let from = newestSecond / scale.bucketSeconds
             let to = second / scale.bucketSeconds
@@ -112,7 +129,6 @@ struct DistinctWindow: Sendable {
                 counts[index + Scale.ringSize] = 0
             }
         }
-        newestSecond = second
     }
 
     /// Removes the keys that are in no window; doubles the table, or converts it to a sketch, if
@@ -132,6 +148,10 @@ struct DistinctWindow: Sendable {
         lastSeen = [UInt32](repeating: 0, count: size)
         if isSketch { for index in counts.indices { counts[index] = 0 } }
         liveCount = 0
+        let hasBuckets = !counts.isEmpty
+        if size > Self.leastSlots, !hasBuckets {
+            counts = [UInt16](repeating: 0, count: Scale.ringSize * 2)
+        }
         for (key, stamp) in entries {
             let slot = slot(for: key)
             if lastSeen[slot] == 0 { liveCount += 1 }
@@ -141,6 +161,7 @@ struct DistinctWindow: Sendable {
                 count(stamp, by: 1)
             } else {
                 keys[slot] = key
+                if !hasBuckets { count(stamp, by: 1) }
             }
             lastSeen[slot] = stamp
         }

@@ -119,32 +119,45 @@ struct IntervalTrack: Sendable {
 
 /// The state of one address that opens flows, over the last ten minutes.
 struct HostState: Sendable {
+    // What is read for each packet comes first, in few cache lines.
     let address: IPAddress
-    var resolved: Resolved
-    var identity: Identity
     var mac = MACAddress.zero
     /// The port of the node by which its packets come; 0: unknown.
     var port: UInt32 = 0
+    var isLive = true
+    /// Whether something was counted in the current second.
+    private(set) var isDirty = false
     /// Whether the address belongs to another host: its use is counted apart from the owner's
     /// traffic.
     let isContested: Bool
+    /// Changes whenever the slot is assigned to another host.
+    var generation: UInt8
+    var lastSecond: Int
+    /// The next second whose end matters even if nothing is counted in it: a window becomes due, or
+    /// the host may be removed.
+    var wakeSecond: Int
+    /// The last second whose end was applied to the buckets.
+    private var rolledSecond: Int
     /// The last second in which a packet had only its address as evidence, and the last one in
     /// which it had only its MAC address.
     var addressSecond = Int.min / 2
     var cardSecond = Int.min / 2
     /// The last second in which it used an address of another known host.
     var othersSecond = Int.min / 2
-    /// Changes whenever the slot is assigned to another host.
-    var generation: UInt8
-    let firstSecond: Int
-    var lastSecond: Int
-    var isLive = true
-
-    /// The current second.
-    var now = Counters(repeating: 0)
     /// Unanswered flows opened in the current second, which is too early to count them as failed.
     var pending: UInt64 = 0
-    var ring = [Counters](repeating: Counters(repeating: 0), count: Scale.ringSize)
+    /// Tracks whose flow was opened in the current second and has sent no request yet.
+    private(set) var openedTracks = 0
+    var tracks: [IntervalTrack] = []
+    /// The current second.
+    var now = Counters(repeating: 0) {
+        didSet { isDirty = true }
+    }
+
+    let firstSecond: Int
+    var resolved: Resolved
+    var identity: Identity
+    private var ring = BucketRing()
     var sums: [3 of Counters] = .init(repeating: Counters(repeating: 0))
 
     var peers = DistinctWindow()
@@ -158,10 +171,9 @@ struct HostState: Sendable {
     var protocols = DistinctWindow()
     /// Pairs that are not in the baseline, to which a client may have asked it to connect.
     var requested = DistinctWindow()
-    var unsolicited = UnsolicitedWindow()
-    var tracks: [IntervalTrack] = []
-    /// Tracks whose flow was opened in the current second and has sent no request yet.
-    private(set) var openedTracks = 0
+    var unsolicited = UnsolicitedWindow() {
+        didSet { isDirty = true }
+    }
 
     /// The sizes of its last short conversations.
     var conversations = RecentSizes()
@@ -193,6 +205,8 @@ struct HostState: Sendable {
         self.generation = generation
         self.firstSecond = second
         self.lastSecond = second
+        wakeSecond = second
+        rolledSecond = second - 1
     }
 
     /// Numbers for a flow's peer, its service, and both together.
@@ -225,28 +239,51 @@ struct HostState: Sendable {
         }
     }
 
-    /// Ends `second`: adds its counts to the buckets and removes the oldest buckets from the sums.
+    /// Whether the end of `second` matters for the host.
+    func isDue(_ second: Int) -> Bool { isLive && (isDirty || wakeSecond <= second) }
+
+    /// Ends `second`: removes the oldest buckets from the sums, and adds its counts to the newest.
     mutating func roll(_ second: Int) {
+        expire(through: second)
+        guard isDirty else { return }
         for scale in Scale.allCases {
-            let index = scale.ringIndex(second)
-            var sum = sum(scale)
-            if second % scale.bucketSeconds == 0 {
-                sum &-= ring[index]
-                ring[index] = Counters(repeating: 0)
-            }
-            ring[index] &+= now
-            sums[scale.rawValue] = sum &+ now
+            ring.add(now, to: scale.ringIndex(second))
+            sums[scale.rawValue] &+= now
         }
         now = Counters(repeating: 0)
         openedTracks = 0
         unsolicited.roll(second)
     }
 
+    /// Removes the buckets that the seconds up to `second` reuse, also those of seconds whose end
+    /// did not matter.
+    mutating func expire(through second: Int) {
+        guard second > rolledSecond else { return }
+        for scale in Scale.allCases {
+            for index in scale.reused(after: rolledSecond, through: second) {
+                if let old = ring.remove(index) { sums[scale.rawValue] &-= old }
+            }
+        }
+        if !unsolicited.isEmpty { unsolicited.expire(after: rolledSecond, through: second) }
+        rolledSecond = second
+    }
+
+    /// Waits for the next second whose end matters: that of a bucket in which something was
+    /// counted, or `removal`.
+    mutating func rest(after second: Int, until removal: Int) {
+        isDirty = false
+        wakeSecond = removal
+        for scale in [Scale.medium, .long] where hasChanged(scale, second) {
+            let end = scale.bucketEnd(second)
+            if end > second { wakeSecond = min(wakeSecond, end) }
+        }
+    }
+
     func sum(_ scale: Scale) -> Counters { sums[scale.rawValue] }
 
     /// Whether anything happened in the newest bucket of `scale`, which ends with `second`.
     func hasChanged(_ scale: Scale, _ second: Int) -> Bool {
-        ring[scale.ringIndex(second)][.activity] > 0
+        ring[scale.ringIndex(second)].map { $0[.activity] > 0 } ?? false
     }
 }
 

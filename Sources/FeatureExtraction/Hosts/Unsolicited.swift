@@ -140,6 +140,7 @@ public struct UnsolicitedCounts: Sendable, Equatable {
 
     /// The most frequent kind, and its count.
     public var dominant: (kind: UnsolicitedKind, count: Int)? {
+        guard columns != SIMD16(repeating: 0) else { return nil }
         var best: (kind: UnsolicitedKind, count: Int)?
         for kind in UnsolicitedKind.allCases where self[kind] > best?.count ?? 0 {
             best = (kind, self[kind])
@@ -206,21 +207,26 @@ struct UnsolicitedWindow: Sendable {
         rows = Array(repeating: SIMD16(repeating: 0), count: Self.now + 1)
     }
 
-    /// Ends `second`.
+    /// Ends `second`, after `expire`.
     mutating func roll(_ second: Int) {
         guard !rows.isEmpty else { return }
         let now = rows[Self.now]
         for scale in Scale.allCases {
-            let index = scale.ringIndex(second)
-            let sum = Self.sums + scale.rawValue
-            if second % scale.bucketSeconds == 0 {
-                rows[sum] &-= rows[index]
-                rows[index] = SIMD16(repeating: 0)
-            }
-            rows[index] &+= now
-            rows[sum] &+= now
+            rows[scale.ringIndex(second)] &+= now
+            rows[Self.sums + scale.rawValue] &+= now
         }
         rows[Self.now] = SIMD16(repeating: 0)
+    }
+
+    /// Removes the buckets that begin after one second and up to another.
+    mutating func expire(after first: Int, through second: Int) {
+        guard !rows.isEmpty else { return }
+        for scale in Scale.allCases {
+            for index in scale.reused(after: first, through: second) {
+                rows[Self.sums + scale.rawValue] &-= rows[index]
+                rows[index] = SIMD16(repeating: 0)
+            }
+        }
     }
 
     func counts(_ scale: Scale) -> UnsolicitedCounts {

@@ -76,6 +76,8 @@ extension WindowTracker {
 
     /// Enters a host under its address, or removes it.
     mutating func setPlace(of slot: Int, to place: Int?) {
+        // Its removal may be due.
+        if place == nil { hosts[slot].wakeSecond = min(hosts[slot].wakeSecond, second) }
         if hosts[slot].isContested {
             contested[hosts[slot].address] = place
         } else {
@@ -116,11 +118,14 @@ extension WindowTracker {
         return false
     }
 
-    private func isUnproven(_ slot: Int) -> Bool {
-        isCurrent(slot) && hosts[slot].lastSecond < second && !hosts[slot].identity.isNamed
-            && !hosts[slot].resolved.isKnown && hosts[slot].port == 0
-            && hosts[slot].cardSecond < hosts[slot].addressSecond
-            && hosts[slot].sum(.long).high(.proof) == 0
+    private mutating func isUnproven(_ slot: Int) -> Bool {
+        guard
+            isCurrent(slot) && hosts[slot].lastSecond < second && !hosts[slot].identity.isNamed
+                && !hosts[slot].resolved.isKnown && hosts[slot].port == 0
+                && hosts[slot].cardSecond < hosts[slot].addressSecond
+        else { return false }
+        hosts[slot].expire(through: second - 1)
+        return hosts[slot].sum(.long).high(.proof) == 0
     }
 
     /// Evicts an unknown host in favour of a known workload.
@@ -141,11 +146,14 @@ extension WindowTracker {
         return true
     }
 
-    private func isPasserBy(_ slot: Int) -> Bool {
+    private mutating func isPasserBy(_ slot: Int) -> Bool {
         // The second in which the host was last seen must be scored first.
-        isCurrent(slot) && hosts[slot].lastSecond < second && !hosts[slot].identity.isNamed
-            && hosts[slot].sum(.long).low(.flows) + UInt64(hosts[slot].unsolicited.total(.long))
-                <= Self.transientHostFlows
+        guard isCurrent(slot), hosts[slot].lastSecond < second, !hosts[slot].identity.isNamed else {
+            return false
+        }
+        hosts[slot].expire(through: second - 1)
+        return hosts[slot].sum(.long).low(.flows) + UInt64(hosts[slot].unsolicited.total(.long))
+            <= Self.transientHostFlows
     }
 
     func isCurrent(_ slot: Int) -> Bool {

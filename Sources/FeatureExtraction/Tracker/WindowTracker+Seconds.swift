@@ -18,7 +18,7 @@ extension WindowTracker {
             }
             while turn.slot < hosts.count {
                 let slot = turn.slot
-                if hosts[slot].isLive {
+                if turn.scale > 0 || hosts[slot].isDue(second) {
                     if turn.scale == 0 { hosts[slot].roll(second) }
                     if let scale = nextFullScale(of: slot) {
                         fill(slot, scale)
@@ -46,17 +46,23 @@ extension WindowTracker {
 
     private mutating func endSecond(of slot: Int) {
         hosts[slot].pending = 0
-        let silence = second - hosts[slot].lastSecond
-        guard silence > Scale.long.bucketSeconds else { return }
+        let last = hosts[slot].lastSecond
+        let silence = second - last
+        guard silence > Scale.long.bucketSeconds else {
+            return hosts[slot].rest(after: second, until: last + Scale.long.bucketSeconds + 1)
+        }
         let isHere = isCurrent(slot)
         // The previous owner is removed after its last bucket was scored.
-        guard silence > (isHere ? Scale.long.seconds : Scale.long.bucketSeconds) else { return }
+        guard silence > (isHere ? Scale.long.seconds : Scale.long.bucketSeconds) else {
+            return hosts[slot].rest(after: second, until: last + Scale.long.seconds + 1)
+        }
         hosts[slot].isLive = false
         if isHere { setPlace(of: slot, to: nil) }
         free.append(slot)
     }
 
     private mutating func fill(_ slot: Int, _ scale: Scale) {
+        window.slot = slot
         window.subject = hosts[slot].address
         window.identity = hosts[slot].identity
         let port = hosts[slot].port == 0 ? nil : ports.record(of: hosts[slot].port)

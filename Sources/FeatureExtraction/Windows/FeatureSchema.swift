@@ -134,7 +134,13 @@ public struct FeatureMeasure: Sendable, BitwiseCopyable {
 
     /// The transformed value of a raw one, in a window of this `length(seconds:)`.
     public func transformed(_ raw: Float, length: Float) -> Float {
-        isLinear ? raw : log1pf(max(raw, 0) / (scale * length))
+        // Most amounts are 0, whose logarithm needs no computation.
+        isLinear ? raw : raw <= 0 ? 0 : log1pf(raw / (scale * length))
+    }
+
+    /// The raw value of a transformed one.
+    public func raw(_ transformed: Float, length: Float) -> Float {
+        isLinear ? transformed : expm1f(transformed) * (scale * length)
     }
 }
 

@@ -39,4 +39,16 @@ public enum Scale: Int, CaseIterable, Sendable {
     func ringIndex(_ second: Int) -> Int {
         ringOffset + second / bucketSeconds % bucketCount
     }
+
+    /// The last second of the bucket that contains `second`.
+    func bucketEnd(_ second: Int) -> Int {
+        second - second % bucketSeconds + bucketSeconds - 1
+    }
+
+    /// The ring indices of the buckets that begin after one second and up to another.
+    func reused(after first: Int, through second: Int) -> some Sequence<Int> {
+        let last = second / bucketSeconds
+        let count = min(max(last - first / bucketSeconds, 0), bucketCount)
+        return (0..<count).lazy.map { ringOffset + (last - $0) % bucketCount }
+    }
 }

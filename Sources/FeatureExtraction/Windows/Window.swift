@@ -8,6 +8,9 @@ public struct Window: Sendable {
     public var subject: IPAddress
     /// The owner of the address; if nil, the inventory's name applies.
     public var identity: Identity?
+    /// The number of the host in its tracker, at most the number of hosts that are watched; another
+    /// host may get it later. Nil: not of a tracker.
+    public var slot: Int?
     /// Its MAC address, if known.
     public var mac: MACAddress
     /// The port of the node by which its packets came, and the interface's name; 0: unknown.

@@ -43,11 +43,8 @@ struct TreeBuilder {
         generator: SeededGenerator
     ) {
         self.rows = rows
-        var values = [Float](repeating: 0, count: rows.count * 8)
-        for (vector, row) in rows.enumerated() {
-            for lane in 0..<8 { values[8 * vector + lane] = row[lane] }
-        }
-        self.values = values
+        // SAFETY: a vector of 8 values has the layout of 8 values.
+        values = unsafe rows.withUnsafeBytes { unsafe Array($0.bindMemory(to: Float.self)) }
         self.width = width
         self.heightLimit = heightLimit
         self.generator = generator

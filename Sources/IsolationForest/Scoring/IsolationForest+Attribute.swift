@@ -15,23 +15,8 @@ extension IsolationForest {
     /// - Returns: the insertion-aware score, the same as that of `score`.
     /// - Complexity: as `score`; no allocation up to 256 columns if `shares` has the right size.
     public func attribute(_ row: Span<Float>, into shares: inout [Float]) -> Float {
-        if shares.count != columnCount { shares = Array(repeating: 0, count: columnCount) }
-        let sum = unsafe withWalker(reading: row) { walker, copy in
-            for column in 0..<columnCount { shares[column] = 0 }
-            for tree in 0..<treeCount {
-                unsafe credit(walker, copy, tree: tree, to: &shares)
-            }
-            return unsafe walker.sum(copy, insertionAware: true)
-        }
-        var total: Float = 0
-        for column in 0..<columnCount {
-            shares[column] = max(0, shares[column])
-            total += shares[column]
-        }
-        for column in 0..<columnCount {
-            shares[column] = total > 0 ? shares[column] / total : 1 / Float(columnCount)
-        }
-        return score(pathSum: sum)
+        attribute(row, to: &shares)
+        return score(row)
     }
 
     /// Scores a row and computes which columns made it anomalous.
@@ -39,50 +24,108 @@ extension IsolationForest {
         attribute(row.span, into: &shares)
     }
 
-    /// Adds what each column saves on the path down one tree.
-    private func credit(
-        _ walker: Walker, _ row: Walker.Row, tree: Int, to savings: inout [Float]
+    /// Computes which columns make a row anomalous, without its score; see `attribute(_:into:)`.
+    public func attribute(_ row: [Float], to shares: inout [Float]) {
+        attribute(row.span, to: &shares)
+    }
+
+    private func attribute(_ row: Span<Float>, to shares: inout [Float]) {
+        if shares.count != columnCount { shares = Array(repeating: 0, count: columnCount) }
+        unsafe withCreditor(reading: row) { creditor, copy in
+            for tree in 0..<treeCount { unsafe creditor.credit(copy, tree: tree) }
+            for column in 0..<columnCount {
+                shares[column] = unsafe max(0, creditor.savings[column])
+            }
+        }
+        var total: Float = 0
+        for column in 0..<columnCount { total += shares[column] }
+        for column in 0..<columnCount {
+            shares[column] = total > 0 ? shares[column] / total : 1 / Float(columnCount)
+        }
+    }
+
+    /// Calls `body` with a creditor without savings and a copied row.
+    private func withCreditor(
+        reading row: Span<Float>, _ body: (borrowing Creditor, Walker.Row) -> Void
     ) {
-        let start = Int(treeStarts[tree])
+        let width = vectorCount
+        unsafe withWalker(reading: row) { walker, copy in
+            // SAFETY: the scratch has `width` vectors of each kind, and lives as long as `body`.
+            unsafe withUnsafeTemporaryAllocation(of: SIMD8<Float>.self, capacity: 2 * width) {
+                unsafe $0.initialize(repeating: .zero)
+                let scratch = $0.baseAddress!
+                unsafe rowCounts.withUnsafeBufferPointer { rowCounts in
+                    unsafe averages.withUnsafeBufferPointer { averages in
+                        unsafe body(
+                            Creditor(
+                                walker: walker, rowCounts: rowCounts.baseAddress!,
+                                averages: averages.baseAddress!,
+                                savings: UnsafeMutableRawPointer(scratch)
+                                    .assumingMemoryBound(to: Float.self),
+                                cuts: scratch + width),
+                            copy)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Adds up what each column of a row saves.
+///
+/// SAFETY: places, columns and boxes are those of `Walker`; a node's count of rows is at most the
+/// sample size, which `averages` contains.
+@safe
+private struct Creditor {
+    let walker: Walker
+    let rowCounts: UnsafePointer<UInt16>
+    let averages: UnsafePointer<Float>
+    /// By column, padded to whole vectors.
+    let savings: UnsafeMutablePointer<Float>
+    /// Scratch for the vectors of one box.
+    let cuts: UnsafeMutablePointer<SIMD8<Float>>
+
+    /// Adds what each column saves on the path down one tree.
+    func credit(_ row: Walker.Row, tree: Int) {
+        let values = unsafe UnsafeRawPointer(row).assumingMemoryBound(to: Float.self)
+        let start = unsafe Int(walker.treeStarts[tree])
+        let nodes = unsafe walker.nodes + start
+        let numbers = unsafe walker.boxNumbers + start
+        let counts = unsafe rowCounts + start
         var place = 0
         var remaining: Float = 1
         var lastBox: Int32 = -1
         while true {
-            let count = Int(rowCounts[start + place])
-            let number = boxNumbers[start + place]
+            let average = unsafe averages[Int(counts[place])]
+            let number = unsafe numbers[place]
             if number != lastBox {
                 lastBox = number
-                let kept = unsafe remaining * walker.stay(row, box: Int(number))
-                if kept < remaining {
-                    let saved = (remaining - kept) * averages[count]
-                    unsafe share(saved, walker, row, box: Int(number), to: &savings)
-                }
+                let kept =
+                    unsafe remaining * walker.stay(row, box: Int(number), excesses: cuts)
+                if kept < remaining { share((remaining - kept) * average) }
                 remaining = kept
             }
-            let node = nodes[start + place]
+            let node = unsafe nodes[place]
             if node.isLeaf(at: place) { return }
             let column = Int(node.column)
-            let value = unsafe row[column / 8][column % 8]
-            place = Int(node.left) + (value >= node.threshold ? 1 : 0)
-            savings[column] +=
-                remaining * (averages[count] - averages[Int(rowCounts[start + place])] - 1)
+            place = unsafe Int(node.left) + (values[column] >= node.threshold ? 1 : 0)
+            let below = unsafe averages[Int(counts[place])]
+            unsafe savings[column] += remaining * (average - below - 1)
         }
     }
 
-    /// Distributes `saved` over the columns in which the row is outside a box.
-    private func share(
-        _ saved: Float, _ walker: Walker, _ row: Walker.Row, box number: Int,
-        to savings: inout [Float]
-    ) {
+    /// Distributes `saved` over the columns in which the row is outside the box whose excesses are
+    /// in `cuts`.
+    private func share(_ saved: Float) {
         var total: Float = 0
-        for vector in 0..<vectorCount {
-            total += unsafe (1 - 1 / walker.excess(row, box: number, vector)).sum()
+        for vector in 0..<walker.width {
+            let cut = unsafe 1 - 1 / cuts[vector]
+            unsafe cuts[vector] = cut
+            total += cut.sum()
         }
-        for vector in 0..<vectorCount {
-            let cuts = unsafe 1 - 1 / walker.excess(row, box: number, vector)
-            for lane in 0..<min(8, columnCount - 8 * vector) where cuts[lane] > 0 {
-                savings[8 * vector + lane] += saved * cuts[lane] / total
-            }
+        let lanes = unsafe UnsafeMutableRawPointer(cuts).assumingMemoryBound(to: Float.self)
+        for column in 0..<walker.reader.columnCount where unsafe lanes[column] > 0 {
+            unsafe savings[column] += saved * lanes[column] / total
         }
     }
 }

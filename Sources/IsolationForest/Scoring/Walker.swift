@@ -38,8 +38,9 @@ struct Walker {
     }
 
     /// The sum over all trees of one row's path, or expected path; eight trees are walked in
-    /// parallel to hide the latency of loads.
-    func sum(_ row: Row, insertionAware: Bool) -> Float {
+    /// parallel to hide the latency of loads. Once the sum is above `limit`, the other trees are
+    /// left out.
+    func sum(_ row: Row, insertionAware: Bool, upTo limit: Float = .infinity) -> Float {
         let values = unsafe floats(row)
         var sum: Float = 0
         var first = 0
@@ -57,6 +58,7 @@ struct Walker {
                 let leaf = unsafe Int(treeStarts[first &+ lane]) &+ places[lane]
                 unsafe sum += insertionAware ? insertionPath(row, leaf: leaf) : leafPaths[leaf]
             }
+            if sum > limit { return sum }
             first &+= 8
         }
         for tree in first..<treeCount {
@@ -114,6 +116,20 @@ struct Walker {
         var product = SIMD8<Float>(repeating: 1)
         for vector in 0..<width {
             unsafe product *= excess(row, box: number, vector)
+        }
+        let half = product.lowHalf * product.highHalf
+        let quarter = half.lowHalf * half.highHalf
+        return 1 / (quarter.x * quarter.y)
+    }
+
+    /// The same, and each vector's `excess`.
+    @inline(__always)
+    func stay(_ row: Row, box number: Int, excesses: UnsafeMutablePointer<SIMD8<Float>>) -> Float {
+        var product = SIMD8<Float>(repeating: 1)
+        for vector in 0..<width {
+            let excess = unsafe excess(row, box: number, vector)
+            unsafe excesses[vector] = excess
+            product *= excess
         }
         let half = product.lowHalf * product.highHalf
         let quarter = half.lowHalf * half.highHalf

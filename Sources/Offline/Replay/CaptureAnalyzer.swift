@@ -51,6 +51,7 @@ struct CaptureAnalyzer {
                 QuarantinePolicy(options: policyOptions, inventory: inventory)),
             openLimit: Self.mostOffenders)
         alerts.sliceFolder = sliceFolder
+        alerts.makesEvents = keepsEvents
     }
 
     /// The results so far.

@@ -56,8 +56,8 @@ public struct ContactCounts: Sendable {
     /// A host's contacts, most flows first.
     public func contacts(of host: IPAddress) -> [(contact: Contact, flows: Int)] {
         (flows[host] ?? [:]).map { (contact: $0.key, flows: $0.value) }.sorted {
-            ($1.flows, $0.contact.address, $0.contact.port)
-                < ($0.flows, $1.contact.address, $1.contact.port)
+            ($1.flows, $0.contact.address, $0.contact.port, $0.contact.ipProtocol)
+                < ($0.flows, $1.contact.address, $1.contact.port, $1.contact.ipProtocol)
         }
     }
 }
