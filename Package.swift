@@ -316,7 +316,7 @@ let package = Package(
             dependencies: [
                 "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "BaselineGraph",
-                "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
+                "Digests", "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
                 "FlowHistory",
                 "Enforcement", "Responses", "EventStore", "Events", "HTMLReport", "ModelFiles",
                 "EventDelivery", "LeastPrivilege", "Posture", "Offline", "Recording",

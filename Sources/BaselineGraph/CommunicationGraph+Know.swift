@@ -1,4 +1,5 @@
 public import NetworkAddresses
+public import PacketDecoding
 public import Workloads
 
 extension CommunicationGraph {
@@ -11,6 +12,11 @@ extension CommunicationGraph {
         guard peer.place != .group else { return }
         let subject = resolver.learn(source, in: &self)
         note(subject, peer, destination, service, at: 0)
+    }
+
+    /// Adds a DNS name to the known ones.
+    public mutating func know(_ name: NameDigest) {
+        _ = Self.note(name, in: &dnsNames, at: 0, dropped: &droppedFacts)
     }
 
     /// Adds a flow under every combination of names by which it is looked up.

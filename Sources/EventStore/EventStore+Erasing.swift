@@ -24,19 +24,12 @@ extension EventStore {
         let needle = "\(address)"
         return try write { database in
             try database.execute("PRAGMA secure_delete = ON")
-            // SQLite finds the rows with the text; whether it is an address of its own, and not a
-            // part of a longer one, is decided here.
-            func rows(_ row: String, _ table: String, _ text: String) throws -> [Int64] {
-                try database.all(
-                    "SELECT \(row), \(text) FROM \(table) WHERE instr(\(text), ?) > 0", [needle]
-                ) { $0.text(1).mentions(needle) ? $0.integer(0) : nil }
-            }
             var erased = ErasedEvents()
             for (table, text) in [
                 ("events", "subject || ' ' || body"),
                 ("incidents", "offender || ' ' || workload || ' ' || body"),
             ] {
-                for row in try rows("rowid", table, text) {
+                for row in try Self.rows("rowid", of: table, naming: needle, in: text, database) {
                     try database.execute("DELETE FROM \(table) WHERE rowid = ?", [row])
                     erased.events += 1
                 }
@@ -58,7 +51,9 @@ extension EventStore {
                     "DELETE FROM fences WHERE target = ? AND response = ? AND id = ?", rule.key)
                 erased.rules += 1
             }
-            erased.auditRecords = try rows("number", "audit", "subject || ' ' || detail").count
+            erased.auditRecords = try Self.rows(
+                "number", of: "audit", naming: needle, in: "subject || ' ' || detail", database
+            ).count
             try Self.append(
                 [
                     AuditEntry(
@@ -67,6 +62,17 @@ extension EventStore {
                 ], database)
             return erased
         }
+    }
+
+    /// The numbers of the rows whose text names an address. SQLite finds the rows with the text;
+    /// whether it is an address of its own, and not a part of a longer one, is decided here.
+    private static func rows(
+        _ number: String, of table: String, naming address: String, in text: String,
+        _ database: borrowing Database
+    ) throws -> [Int64] {
+        try database.all(
+            "SELECT \(number), \(text) FROM \(table) WHERE instr(\(text), ?) > 0", [address]
+        ) { $0.text(1).mentions(address) ? $0.integer(0) : nil }
     }
 }
 

@@ -35,13 +35,17 @@ public struct ContactPolicy: Sendable {
     /// The identifier of the model.
     public let modelID: String
     public let inventory: Inventory
+    /// Contacts of the baseline that are left out.
+    public let leftOut: [String]
+    /// Workloads that are not restricted, because the baseline has no contact of them.
+    private let unrestricted: [String]
     /// What the policy leaves out.
-    public let remarks: [String]
+    public var remarks: [String] { leftOut + unrestricted }
 
     private let allowed: Set<Rule>
     private let isGoverned: Set<End>
-    /// The ends with which each end has contacts, whoever began.
-    private let acquainted: [End: Set<End>]
+    /// The ends to which each end opens flows.
+    private let peers: [End: Set<End>]
     private let isAllowedOutside: Set<IPAddress>
 
     /// The greatest number of outside addresses that are allowed one by one.
@@ -71,25 +75,22 @@ public struct ContactPolicy: Sendable {
     ) throws(PolicyError) {
         let ends = EndReader(inventory: inventory)
         var rules: Set<Rule> = []
-        var remarks: Set<String> = []
+        var leftOut: Set<String> = []
         for edge in edges {
             guard let from = ends.end(edge.subject) else {
-                remarks.insert(EndReader.remark(edge.subject))
+                leftOut.insert(EndReader.remark(edge.subject))
                 continue
             }
             guard let to = ends.end(edge.peer) else {
-                remarks.insert(EndReader.remark(edge.peer))
+                leftOut.insert(EndReader.remark(edge.peer))
                 continue
             }
             rules.insert(Rule(from: from, to: to, service: edge.service))
         }
         let governed = Set(rules.flatMap { [$0.from, $0.to] }).filter(ends.isGoverned)
         guard !governed.isEmpty else { throw .noContacts }
-        for workload in inventory.workloads where !governed.contains(.workload(workload.name)) {
-            guard ends.isGoverned(.workload(workload.name)) else { continue }
-            remarks.insert(
-                "\(workload.name): the baseline has no contact of it; it is not restricted, and "
-                    + "others may not contact it")
+        let unknown = Set(inventory.workloads.map(\.name)).filter { name in
+            !governed.contains(.workload(name)) && ends.isGoverned(.workload(name))
         }
         let outside = Set(outside).filter(ends.isOutside).sorted()
         let leavesNode = rules.contains { $0.to == .outside }
@@ -101,13 +102,14 @@ public struct ContactPolicy: Sendable {
         outsideAddresses = allowsAnyOutside ? nil : outside
         self.modelID = modelID
         self.inventory = inventory
-        self.remarks = remarks.sorted()
+        self.leftOut = leftOut.sorted()
+        unrestricted = unknown.sorted().map { name in
+            "\(name): the baseline has no contact of it; it is not restricted, and others may not "
+                + "contact it"
+        }
         allowed = rules
         isGoverned = governed
-        acquainted = rules.reduce(into: [:]) { acquainted, rule in
-            acquainted[rule.from, default: []].insert(rule.to)
-            acquainted[rule.to, default: []].insert(rule.from)
-        }
+        peers = rules.reduce(into: [:]) { $0[$1.from, default: []].insert($1.to) }
         isAllowedOutside = Set(outside)
     }
 
@@ -123,22 +125,35 @@ public struct ContactPolicy: Sendable {
     /// Judges a flow that the first host opens to the second.
     ///
     /// What the node itself sends is not restricted, and neither is what goes to groups of hosts.
+    ///
+    /// - Parameter ofAll: whether the flow is judged whoever opens it, unless both ends are
+    ///   outside.
     package func verdict(
         from source: Identity, at address: IPAddress, to destination: Identity,
-        at target: IPAddress, _ service: Service
+        at target: IPAddress, _ service: Service, ofAll: Bool = false
     ) -> Verdict {
         guard let from = End(source, address), let to = End(destination, target) else {
             return .ungoverned
         }
-        if case .gateway = from { return .ungoverned }
+        if case .gateway = from, !ofAll { return .ungoverned }
         let isEgress = source.place == .inside && isGoverned.contains(from)
         let isIngress = destination.place == .inside && isGoverned.contains(to)
-        guard isEgress || isIngress else { return .ungoverned }
+        guard isEgress || isIngress || ofAll && (from != .outside || to != .outside) else {
+            return .ungoverned
+        }
         let isKnown = allowed.contains(Rule(from: from, to: to, service: service))
         if isKnown, to != .outside || outsideAddresses == nil || isAllowedOutside.contains(target) {
             return .allowed
         }
         return .blocked(from: from, to: to, isEgress: isEgress, isIngress: isIngress)
+    }
+
+    /// Whether the first end opens flows to the second, with any service.
+    package func hasContact(_ from: End, _ to: End) -> Bool { peers[from]?.contains(to) == true }
+
+    /// Whether a contact is in the baseline; outside, with other addresses perhaps.
+    package func allows(_ from: End, _ to: End, _ service: Service) -> Bool {
+        allowed.contains(Rule(from: from, to: to, service: service))
     }
 
     /// The formats that forbid a contact which the policy blocks: none but nft expresses all of it.
@@ -165,7 +180,7 @@ public struct ContactPolicy: Sendable {
                 let ends = [from, to]
                 return from != to && ends.contains(where: isNamed)
                     && ends.allSatisfy { $0 == .outside || isNamed($0) }
-                    && acquainted[from]?.contains(to) != true
+                    && !hasContact(from, to) && !hasContact(to, from)
             }
         }
     }

@@ -2,6 +2,7 @@ import AnomalyDetection
 public import AnomalyModel
 import BaselineGraph
 import FeatureExtraction
+import NetworkAddresses
 import TextFormats
 import Timestamps
 
@@ -80,6 +81,11 @@ public enum ModelReport {
         func groups(_ model: Model) -> Set<String> {
             Set(workloads(model))
         }
+        func outside(_ model: Model) -> Set<IPAddress> { Set(model.graph.outsideAddresses.keys) }
+        /// The number of names that the first model has and the second one lacks.
+        func names(_ one: Model, _ other: Model) -> Int {
+            one.graph.dnsNames.keys.count { other.graph.dnsNames[$0] == nil }
+        }
         var lines: [String] = []
         for name in groups(new).subtracting(groups(old)).sorted() {
             lines.append("+ workload \(name)")
@@ -89,6 +95,15 @@ public enum ModelReport {
         }
         for edge in edges(new).subtracting(edges(old)).sorted() { lines.append("+ \(edge)") }
         for edge in edges(old).subtracting(edges(new)).sorted() { lines.append("- \(edge)") }
+        for address in outside(new).subtracting(outside(old)).sorted() {
+            lines.append("+ outside address \(address)")
+        }
+        for address in outside(old).subtracting(outside(new)).sorted() {
+            lines.append("- outside address \(address)")
+        }
+        for (sign, count) in [("+", names(new, old)), ("-", names(old, new))] where count > 0 {
+            lines.append("\(sign) \(count) DNS \(count == 1 ? "name" : "names")")
+        }
         for scale in Scale.allCases where old[scale].threshold != new[scale].threshold {
             lines.append(
                 """

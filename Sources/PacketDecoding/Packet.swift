@@ -159,6 +159,8 @@ public struct DNSMessage: Sendable, BitwiseCopyable {
     public var questionType: UInt16 = 0
     /// Bytes of the first question's name as text, without the last dot.
     public var nameLength: UInt8 = 0
+    /// The place of the first question's name in the frame.
+    public var nameOffset: UInt16 = 0
     /// Labels of the first question's name.
     public var labelCount: UInt8 = 0
     /// Shannon entropy of the name's bytes before its last two labels, in hundredths of a bit per

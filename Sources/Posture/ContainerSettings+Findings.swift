@@ -24,7 +24,7 @@ extension ContainerSettings {
     /// - Parameters:
     ///   - isOnHostNetwork: whether it uses the node's network, also by another container.
     func results(_ engine: EngineSettings, isOnHostNetwork: Bool) -> [PostureResult] {
-        rights(engine) + namespaces(engine, isOnHostNetwork) + mounts + environment + ports
+        rights(engine) + namespaces(engine, isOnHostNetwork) + mounts(engine) + environment + ports
     }
 
     private func rights(_ engine: EngineSettings) -> [PostureResult] {
@@ -41,10 +41,10 @@ extension ContainerSettings {
                     .addedCapability, name, mend: "cap_add: without \(name)",
                     severity: Capabilities.isLikeRoot(name) ? .critical : nil))
         }
+        // Docker gives it to all; Podman's defaults are a matter of its configuration.
         let hasNetRaw =
-            engine.isPodman
-            ? added.contains("NET_RAW") || added.contains("ALL")
-            : dropped.isDisjoint(with: ["NET_RAW", "ALL"]) || added.contains("NET_RAW")
+            EffectiveCaps.map { Self.names($0).contains("NET_RAW") }
+            ?? (dropped.isDisjoint(with: ["NET_RAW", "ALL"]) || added.contains("NET_RAW"))
         if hasNetRaw { results.append(PostureResult(.netRaw, mend: "cap_drop: [NET_RAW]")) }
         let options = options
         if options["seccomp"] == "unconfined" {
@@ -102,13 +102,14 @@ extension ContainerSettings {
         return results
     }
 
-    private var mounts: [PostureResult] {
+    private func mounts(_ engine: EngineSettings) -> [PostureResult] {
         var results: [PostureResult] = []
         for mount in Mounts ?? [] where mount.Type == "bind" {
             guard let source = mount.Source, !source.isEmpty else { continue }
             results +=
                 NodePath.result(
-                    source, isReadOnly: mount.RW == false, mend: "volumes: without \(source)"
+                    source, isReadOnly: mount.RW == false, mend: "volumes: without \(source)",
+                    socket: engine.socket
                 ).map { [$0] } ?? []
         }
         for device in HostConfig.Devices ?? [] {

@@ -55,6 +55,8 @@ struct ContainerSettings: Decodable {
     /// The runtime (`podman inspect`); nil in Docker's answers.
     var OCIRuntime: String?
     var AppArmorProfile: String?
+    /// All capabilities (`podman inspect`); nil in Docker's answers.
+    var EffectiveCaps: [String]?
     var Config: Configuration?
     var HostConfig: Host
     var Mounts: [Mount]?
@@ -92,4 +94,6 @@ struct EngineSettings {
     var isPodman: Bool
     /// Whether containers have a user namespace unless they refuse it; nil: unknown.
     var hasUserNamespaces: Bool?
+    /// The path of its socket; nil: unknown.
+    var socket: String?
 }

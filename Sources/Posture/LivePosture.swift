@@ -47,7 +47,8 @@ extension PostureReport {
         let settings = EngineSettings(
             isPodman: (version.Components ?? []).contains {
                 $0.Name?.hasPrefix("Podman") ?? false
-            }, hasUserNamespaces: options.contains("userns") || options.contains("rootless"))
+            }, hasUserNamespaces: options.contains("userns") || options.contains("rootless"),
+            socket: path)
         let listed = try await connection.get([Listed].self, "/containers/json", source)
         if listed.count > Self.containerLimit {
             add(
@@ -55,12 +56,14 @@ extension PostureReport {
                     + "containers were not assessed")
         }
         var all: [ContainerSettings] = []
+        // Podman's own interface tells more than the one for Docker's clients.
+        let place = settings.isPodman ? "/v4.0.0/libpod/containers/" : "/containers/"
         for one in listed.prefix(Self.containerLimit) where one.Id.allSatisfy(\.isHexDigit) {
             do throws(PostureError) {
                 // A container may be gone by now.
                 guard
                     let found = try await connection.find(
-                        ContainerSettings.self, "/containers/\(one.Id)/json", source)
+                        ContainerSettings.self, place + one.Id + "/json", source)
                 else { continue }
                 all.append(found)
             } catch {
@@ -70,9 +73,8 @@ extension PostureReport {
         var labels: [String: [String: String]] = [:]
         for container in all {
             let image = container.Image ?? ""
-            if labels[image] == nil, image.hasPrefix("sha256:"),
-                image.dropFirst(7).allSatisfy(\.isHexDigit)
-            {
+            let digest = image.hasPrefix("sha256:") ? image.dropFirst(7) : image[...]
+            if labels[image] == nil, !digest.isEmpty, digest.allSatisfy(\.isHexDigit) {
                 let found = try await connection.find(Image.self, "/images/\(image)/json", source)
                 labels[image] = found?.Config?.Labels ?? [:]
             }

@@ -54,5 +54,10 @@ public struct PostureError: Error, Sendable, CustomStringConvertible {
     public var source: String
     public var reason: String
 
+    public init(source: String, reason: String) {
+        self.source = source
+        self.reason = reason
+    }
+
     public var description: String { "\(source): \(reason)" }
 }

@@ -39,15 +39,19 @@ enum NodePath {
     /// Files of the node that many containers read, and that tell nothing.
     private static let harmless: Set = ["/etc/localtime", "/etc/timezone"]
 
-    static func result(_ source: String, isReadOnly: Bool, mend: String) -> PostureResult? {
+    /// - Parameter socket: of the engine, if its path is known.
+    static func result(
+        _ source: String, isReadOnly: Bool, mend: String, socket: String? = nil
+    ) -> PostureResult? {
         let path = normalized(source)
         if harmless.contains(path), isReadOnly { return nil }
         let name = path.split(separator: "/").last.map(String.init) ?? ""
-        if sockets.contains(name) {
+        let own = socket.map(normalized)
+        if sockets.contains(name) || own == path {
             // A read-only mount of a socket can still be written to.
             return PostureResult(.engineSocket, path, mend: mend)
         }
-        if holders.contains(path) {
+        if holders.contains(path) || own?.hasPrefix(path + "/") ?? false {
             return PostureResult(.engineSocket, path + " (contains it)", mend: mend)
         }
         let isOfSystem = roots.contains { path == $0 || path.hasPrefix($0 + "/") }

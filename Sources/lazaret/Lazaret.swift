@@ -14,20 +14,18 @@ struct Lazaret: AsyncParsableCommand {
               lazaret replay -r suspect.pcap -m node.model --inventory inventory.yaml
 
             Exit codes: 0 done; 1 failed; 2 bad usage or configuration; 3 anomalies found (replay \
-            with --exit-code), traffic that the policy forbids (policy check), or findings \
-            (posture).
+            with --exit-code), traffic that the policy forbids (policy check) or that the baseline \
+            lacks (check), or findings (posture).
             """,
         version: Version.text,
         subcommands: [
             FlowsCommand.self, TrainCommand.self, ReplayCommand.self, EvaluateCommand.self,
-            ModelCommand.self, PolicyCommand.self, PostureCommand.self, MonitorCommand.self,
-            StatusCommand.self,
-            TopCommand.self,
+            CheckCommand.self, ModelCommand.self, PolicyCommand.self, PostureCommand.self,
+            MonitorCommand.self, StatusCommand.self, TopCommand.self,
             EventsCommand.self, IncidentsCommand.self, MuteCommand.self, ExplainCommand.self,
             FeedbackCommand.self, QuarantineCommand.self, EnforcementCommand.self,
             AuditCommand.self, EraseCommand.self, InventoryCommand.self, ConfigCommand.self,
-            NotifyCommand.self,
-            DoctorCommand.self,
+            NotifyCommand.self, DoctorCommand.self,
         ])
 
     /// Errors become one line on standard error and the documented exit codes.

@@ -99,7 +99,7 @@ struct PolicyReport {
     }
 
     /// `worker (10.60.4.13)`, or `unnamed (10.60.1.128 and 126 more)`.
-    private static func name(_ end: ContactPolicy.End, _ addresses: [[IPAddress]]) -> String {
+    static func name(_ end: ContactPolicy.End, _ addresses: [[IPAddress]]) -> String {
         let all = Set(addresses.joined()).sorted()
         guard let first = all.first else { return word(end) }
         let more = all.count > 1 ? " and \(all.count - 1) more" : ""
@@ -107,7 +107,7 @@ struct PolicyReport {
     }
 
     /// `TCP 22, 3389`, or `TCP 1, 3, 4, 6 and 993 more`.
-    private static func services(_ contacts: [PolicyCheck.Contact]) -> String {
+    static func services(_ contacts: [PolicyCheck.Contact]) -> String {
         guard let first = contacts.first?.service else { return "" }
         let ports = Set(contacts.map(\.service.port)).sorted()
         guard first.hasPorts, ports.count > 1 else { return "\(first)" }
@@ -153,12 +153,18 @@ struct PolicyReport {
         }
         put("unrestricted", outcome.ungoverned)
         if outcome.unlisted.flows > 0 { put("unlisted", outcome.unlisted) }
-        object.put("blocked", outcome.blocked.map(Self.json))
+        let blocked = outcome.blocked.map { contact in
+            var object = Self.json(contact)
+            object.put("blocked_by", Self.rules(contact).map { $0.text { "\($0)" } })
+            object.put("formats", contact.formats.map(\.rawValue))
+            return object
+        }
+        object.put("blocked", blocked)
         object.put("warnings", outcome.warnings)
         return object.text
     }
 
-    private static func json(_ contact: PolicyCheck.Contact) -> JSONObject {
+    static func json(_ contact: PolicyCheck.Contact) -> JSONObject {
         var object = JSONObject()
         object.put("workload", "\(contact.from)")
         object.put("addresses", contact.sources.map { "\($0)" })
@@ -174,8 +180,6 @@ struct PolicyReport {
         object.put("packets", contact.packetCount)
         object.put("first", UTC.timestamp(contact.first))
         object.put("last", UTC.timestamp(contact.last))
-        object.put("blocked_by", rules(contact).map { $0.text { "\($0)" } })
-        object.put("formats", contact.formats.map(\.rawValue))
         return object
     }
 }

@@ -88,8 +88,7 @@ extension PostureText {
                 return SARIFLog.Result(
                     rule: checks.firstIndex(of: finding.check) ?? 0, text: text.printable,
                     location: finding.source,
-                    key: [finding.check.rawValue, finding.workload, finding.detail].joined(
-                        separator: "\u{1F}"))
+                    key: [finding.check.rawValue, finding.workload, finding.detail])
             }
         ).text
     }

@@ -19,7 +19,7 @@ struct SARIFLog {
         /// The path of the file that it is about.
         var location: String
         /// What stays the same when the same result is found again.
-        var key: String
+        var key: [String]
     }
 
     /// The greatest number of results that GitHub shows and GitLab accepts.
@@ -87,18 +87,22 @@ struct SARIFLog {
         var physical = JSONObject()
         physical.put("physicalLocation", place)
         var fingerprints = JSONObject()
-        let digest = SHA256.hash(Array(result.key.utf8).span).prefix(8).map {
-            ($0 < 16 ? "0" : "") + String($0, radix: 16)
-        }.joined()
+        let key = Array(result.key.joined(separator: "\n").utf8)
+        let digest = Array(SHA256.hash(key.span).prefix(8)).hexadecimal
         fingerprints.put("primaryLocationLineHash", "\(digest):1")
         var object = JSONObject()
         object.put("ruleId", rules[result.rule].id)
         object.put("ruleIndex", result.rule)
         object.put("level", "warning")
-        object.put("message", Self.message(result.text))
+        object.put("message", Self.message(Self.plain(result.text)))
         object.put("locations", [physical])
         object.put("partialFingerprints", fingerprints)
         return object
+    }
+
+    /// Text without placeholders and links (sections 3.11.5 and 3.11.6).
+    private static func plain(_ text: String) -> String {
+        text.replacing("{", with: "{{").replacing("}", with: "}}").replacing("](", with: "] (")
     }
 
     /// A path as a relative URI reference (RFC 3986): other bytes than letters, digits and some

@@ -46,6 +46,7 @@ struct InterruptionTests {
             ["train", "-o", scratch.path("new.model")],
             ["replay", "-m", model, "-o", scratch.path("out"), "--report", scratch.path("r.html")],
             ["replay", "-o", scratch.path("out")],
+            ["check", "-m", model, "-o", scratch.path("out")],
         ]
         for words in others {
             let program = try interrupted(words + captures, by: SIGINT)

@@ -77,6 +77,29 @@ func namesHaveTheDigestsOfRFC7693(count: Int, text: String) {
     #expect(digests[0] != digests[1] && !digests.contains(.none))
 }
 
+/// What a person reads is the name that was asked for, whatever bytes it has.
+@Test func theTextOfANameHasTheNamesDigest() throws {
+    let labels: [[UInt8]] = [
+        Array("WWW".utf8), [0x2E, 0x5C, 0x1B, 0x00, 0xFF], Array("a-b_9".utf8), [0x20],
+    ]
+    var message = Frame.dns("")
+    message.removeLast(5)
+    for label in labels { message += [UInt8(label.count)] + label }
+    message += [0, 0, 1, 0, 1]
+    let frame = Frame.ipv4("10.0.0.1", "10.0.0.2", 17, Frame.udp(1000, 53, message))
+    let dns = decoded(frame, .raw).dns
+    let text = frame.withUnsafeBytes { dns.name(in: $0) }
+    #expect(text == #"www.\046\092\027\000\255.a-b_9.\032"#)
+    #expect(NameDigest(ofName: text ?? "") == dns.nameDigest)
+    // A frame that is shorter than the decoded one has no name.
+    let cut = frame.dropLast(12).withUnsafeBytes { dns.name(in: $0) }
+    #expect(cut == nil)
+    let long = String(repeating: "a", count: 64)
+    for bad in ["", ".", "a.", ".a", "a..b", "A b", #"a\"#, #"a\25"#, #"a\256"#, #"a\+12"#, long] {
+        #expect(NameDigest(ofName: bad) == nil, "\(bad)")
+    }
+}
+
 @Test func aMissingNameIsDetectedInTheAnswer() {
     let message = Frame.dns("no.example.com", isResponse: true, code: 3)
     let length = Frame.bytes(UInt64(message.count), 2)

@@ -46,6 +46,15 @@ struct PostureRuleTests {
                 == .critical)
     }
 
+    /// An engine whose socket has another path.
+    @Test(arguments: ["/tmp/e/engine.sock", "/tmp/e", "/tmp"])
+    func theSocketOfTheEngineItself(path: String) {
+        let result = NodePath.result(
+            path, isReadOnly: false, mend: "", socket: "/tmp/e/engine.sock")
+        #expect(result?.check == .engineSocket)
+        #expect(NodePath.result("/tmp/other", isReadOnly: false, mend: "")?.check == .hostPath)
+    }
+
     @Test func capabilitiesBeyondTheUsualOnes() {
         let added = ContainerSettings.names(["cap_net_admin", "CHOWN", "ALL", "NET_RAW"])
         #expect(Capabilities.dangerous(added) == ["ALL", "NET_ADMIN"])

@@ -1,6 +1,8 @@
 public import BaselineGraph
 public import FeatureExtraction
 package import IsolationForest
+public import NetworkAddresses
+public import PacketDecoding
 public import Workloads
 public import Timestamps
 
@@ -80,6 +82,19 @@ public struct Model: Sendable, Equatable {
         self.feedback = feedback
         graph = graph(knowing: feedback, inventory: inventory ?? provenance.inventory)
     }
+
+    /// Accepts a contact and its outside address, as if the training had seen them. Nothing else of
+    /// the model changes.
+    ///
+    /// - Parameter inventory: names of workloads.
+    public mutating func accept(
+        from source: IPAddress, to destination: IPAddress, _ service: Service, inventory: Inventory
+    ) {
+        graph.know(source, destination, service, inventory: inventory)
+    }
+
+    /// Accepts a DNS name, as if the training had seen a query for it.
+    public mutating func accept(_ name: NameDigest) { graph.know(name) }
 
     /// Copies graph, new contacts, minutes, times and feedback from `anchor`, from which this model
     /// was retrained.

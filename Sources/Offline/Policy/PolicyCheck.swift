@@ -1,4 +1,3 @@
-import AnomalyModel
 public import BaselineGraph
 import FeatureExtraction
 import FlowMetering
@@ -21,6 +20,10 @@ public struct PolicyCheck {
     public var inventory: Inventory?
     /// Whether workloads are named by notes in the captures.
     public var trustsNotes = false
+    /// Whether flows of all hosts are judged, and not only those that the policy restricts.
+    var judgesAll = false
+    /// The names of the baseline, if queries for others are collected.
+    var knownNames: Set<NameDigest>?
 
     /// The greatest number of blocked contacts that are listed.
     public static let contactLimit = 65_536
@@ -61,6 +64,11 @@ public struct PolicyCheck {
         public var allowed = Counts()
         /// Flows without a workload that the policy restricts.
         public var ungoverned = Counts()
+        /// Names that are not in the baseline, if they are collected.
+        var names: [NewName] = []
+        var unlistedQueries = 0
+        /// Whether all packets could be read.
+        var isWhole = true
         public var packetCount = 0
         public var first = Timestamp.epoch
         public var last = Timestamp.epoch
@@ -94,9 +102,11 @@ public struct PolicyCheck {
     ///
     /// - Throws: `.nothingToCheck` if no flow has a workload that the policy restricts.
     public func run(progress: ProgressReport? = nil) throws -> Outcome {
-        var judge = FlowJudge(policy, inventory)
+        var judge = FlowJudge(policy, inventory, judgesAll: judgesAll)
         var packets = try PacketReader(
             paths: paths, filter: filter, trustsNotes: trustsNotes, progress: progress)
+        packets.knownNames = knownNames
+        var names = knownNames.map { NameJudge(known: $0) }
         while let step = try packets.next() {
             switch step {
             case .names(let change): judge.identities.apply(change)
@@ -104,10 +114,13 @@ public struct PolicyCheck {
             case .packet:
                 let tag = judge.observe(packets.packet, packets.update)
                 if let tag { packets.setTag(tag) }
+                names?.observe(packets.packet, judge.identities)
             }
         }
         let report = packets.report
         var outcome = judge.outcome
+        if let names { (outcome.names, outcome.unlistedQueries) = names.result(packets.nameTexts) }
+        outcome.isWhole = report.isWhole
         outcome.packetCount = report.packetCount
         outcome.first = report.first
         outcome.last = report.last
@@ -123,6 +136,10 @@ public struct PolicyCheck {
 public enum CheckError: Error, Equatable, Sendable, CustomStringConvertible {
     /// There is no flow of a workload of the baseline: a check of nothing would always pass.
     case nothingToCheck([String], packets: Int)
+    /// Not all packets could be compared, and those that were show nothing new.
+    case incomplete(warnings: [String])
+    /// A second reading has not found what the first one did.
+    case changed([String])
 
     public var description: String {
         switch self {
@@ -132,151 +149,16 @@ public enum CheckError: Error, Equatable, Sendable, CustomStringConvertible {
             packets, so nothing was checked; capture where the workloads are, or name their \
             addresses with --inventory
             """
-        }
-    }
-}
-
-/// Judges each flow at its first packet, and counts its packets.
-private struct FlowJudge {
-    var identities: IdentityMap
-    private let policy: ContactPolicy
-    private(set) var result = PolicyCheck.Outcome()
-    private var contacts: [PolicyCheck.Contact] = []
-    private var indexOf: [Key: Int] = [:]
-
-    private struct Key: Hashable {
-        var from: ContactPolicy.End
-        var to: ContactPolicy.End
-        var service: Service
-        /// The address of an outside destination.
-        var outside: IPAddress?
-    }
-
-    /// Tags of flows; those of listed contacts follow.
-    private enum Tag {
-        static let allowed: UInt32 = 1
-        static let ungoverned: UInt32 = 2
-        static let unlisted: UInt32 = 3
-        static let firstContact: UInt32 = 4
-    }
-
-    init(_ policy: ContactPolicy, _ given: Inventory?) {
-        self.policy = policy
-        identities =
-            given.map { IdentityMap(inventory: $0) }
-            ?? IdentityMap(inventory: .empty, remembered: policy.inventory)
-    }
-
-    var outcome: PolicyCheck.Outcome {
-        var outcome = result
-        outcome.blocked = contacts.sorted {
-            ($1.packetCount, $0.from, $0.to, $0.service.rawValue)
-                < ($0.packetCount, $1.from, $1.to, $1.service.rawValue)
-        }
-        return outcome
-    }
-
-    /// Counts a packet; returns the tag of its flow if it opened one.
-    mutating func observe(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
-        guard packet.kind == .ip else { return nil }
-        guard update.events.contains(.started) else {
-            count(update.tag, packet, isNew: false)
-            return nil
-        }
-        let tag = tag(packet, update)
-        count(tag, packet, isNew: true)
-        return tag
-    }
-
-    private mutating func count(_ tag: UInt32, _ packet: Packet, isNew: Bool) {
-        func add(_ counts: inout PolicyCheck.Counts) {
-            counts.packets += 1
-            if isNew { counts.flows += 1 }
-        }
-        switch tag {
-        case Tag.allowed: add(&result.allowed)
-        case Tag.ungoverned: add(&result.ungoverned)
-        case Tag.unlisted: add(&result.unlisted)
-        case Tag.firstContact...:
-            let index = Int(tag - Tag.firstContact)
-            guard index < contacts.count else { return }
-            contacts[index].packetCount += 1
-            contacts[index].last = max(contacts[index].last, packet.time)
-            if isNew { contacts[index].flowCount += 1 }
-        default: break
-        }
-    }
-
-    private mutating func tag(_ packet: Packet, _ update: FlowUpdate) -> UInt32 {
-        let service = Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort)
-        if let opening = FlowOpening(packet, update) {
-            return tag(opening.source, opening.destination, opening.service, packet)
-        }
-        // Errors and announcements open no flow, and a firewall lets them pass.
-        guard !packet.isErrorOrAnnouncement else { return Tag.ungoverned }
-        // A late answer, or a connection of which nobody can tell who opened it.
-        let answered = Service(ipProtocol: packet.ipProtocol, port: packet.sourcePort)
-        if verdict(packet.destination, packet.source, answered) == .allowed { return Tag.allowed }
-        return tag(packet.source, packet.destination, service, packet)
-    }
-
-    private func verdict(
-        _ source: IPAddress, _ destination: IPAddress, _ service: Service
-    ) -> ContactPolicy.Verdict {
-        policy.verdict(
-            from: identities.identity(of: source), at: source,
-            to: identities.identity(of: destination), at: destination, service)
-    }
-
-    private mutating func tag(
-        _ source: IPAddress, _ destination: IPAddress, _ service: Service, _ packet: Packet
-    ) -> UInt32 {
-        switch verdict(source, destination, service) {
-        case .allowed: return Tag.allowed
-        case .ungoverned: return Tag.ungoverned
-        case .blocked(let from, let to, let isEgress, let isIngress):
-            let key = Key(
-                from: from, to: to, service: service, outside: to == .outside ? destination : nil)
-            guard let index = indexOf[key] ?? add(key, isEgress, isIngress, packet.time) else {
-                return Tag.unlisted
-            }
-            contacts[index].sources.note(source)
-            contacts[index].destinations.note(destination)
-            return Tag.firstContact + UInt32(index)
-        }
-    }
-
-    private mutating func add(
-        _ key: Key, _ isEgress: Bool, _ isIngress: Bool, _ time: Timestamp
-    ) -> Int? {
-        guard contacts.count < PolicyCheck.contactLimit else { return nil }
-        contacts.append(
-            PolicyCheck.Contact(
-                from: key.from, to: key.to, service: key.service, isEgress: isEgress,
-                isIngress: isIngress,
-                formats: policy.formats(
-                    blocking: key.service, from: key.from, to: key.to, isEgress: isEgress,
-                    isIngress: isIngress),
-                first: time, last: time))
-        indexOf[key] = contacts.count - 1
-        return contacts.count - 1
-    }
-}
-
-extension [IPAddress] {
-    /// Adds an address that is not among the first ones yet.
-    fileprivate mutating func note(_ address: IPAddress) {
-        if count < PolicyCheck.addressLimit, !contains(address) { append(address) }
-    }
-}
-
-extension Packet {
-    /// Whether it is an ICMP message other than a request or its answer.
-    fileprivate var isErrorOrAnnouncement: Bool {
-        switch ipProtocol {
-        case 1: [3, 4, 5, 11, 12].contains(icmpType)
-        case 58: icmpType != 128 && icmpType != 129
-        default: false
+        case .incomplete(let warnings):
+            """
+            \(warnings.joined(separator: "; ")); not all was compared, so nothing is said about \
+            the capture: record it again
+            """
+        case .changed(let paths):
+            """
+            \(paths.joined(separator: ", ")): changed while it was read; check it again when it \
+            is complete
+            """
         }
     }
 }

@@ -42,12 +42,18 @@ struct PacketReader: ~Copyable {
         var decoding = DecodeStatistics()
         var metering = FlowMeterStatistics()
         var warnings: [CaptureWarning] = []
+        /// Whether all packets of the captures were read and used.
+        var isWhole = true
         /// Remarks on notes of the captures that were left out.
         var remarks: [String] = []
     }
 
     private(set) var packet = Packet()
     private(set) var update = FlowUpdate()
+    /// The names whose texts are not read; nil: no texts are.
+    var knownNames: Set<NameDigest>?
+    /// The texts of the first other names that were queried.
+    private(set) var nameTexts: [NameDigest: String] = [:]
     private let capture: FileCapture
     private let trustsNotes: Bool
     private let totalBytes: UInt64?
@@ -96,6 +102,7 @@ struct PacketReader: ~Copyable {
         report.decoding = decoder.statistics
         report.metering = meter.statistics
         report.warnings = capture.warnings
+        report.isWhole = capture.warnings.isEmpty && clock.leftOut == 0
         report.remarks = [names.remark].compactMap(\.self)
         if clock.leftOut > 0 {
             report.remarks.append(
@@ -162,6 +169,7 @@ struct PacketReader: ~Copyable {
 
     private mutating func decode(_ frame: CapturedFrame) {
         decoder.decode(frame, into: &packet)
+        if knownNames != nil, packet.dns.kind == .query { readName(frame) }
         // A file can contain any timestamp; windows and reports count from 1970 to 2116.
         packet.time = min(max(packet.time, .epoch), FrameIntake.lastTime)
         if counts.packetCount == 0 { counts.first = packet.time }
@@ -170,5 +178,14 @@ struct PacketReader: ~Copyable {
         if counts.packetCount & 0x3FF == 0 {
             progress?.update(capture.statistics.fileBytes, of: totalBytes)
         }
+    }
+
+    private mutating func readName(_ frame: CapturedFrame) {
+        let digest = packet.dns.nameDigest
+        guard nameTexts.count < NameJudge.nameLimit, knownNames?.contains(digest) == false,
+            nameTexts[digest] == nil
+        else { return }
+        // SAFETY: the frame's bytes are valid until the next one is read.
+        nameTexts[digest] = unsafe packet.dns.name(in: frame.bytes)
     }
 }

@@ -48,6 +48,7 @@ extension PacketDecoder {
         var secondLastStart = 0
         var hasher = NameHasher()
         let start = at
+        message.nameOffset = UInt16(truncatingIfNeeded: start)
         while true {
             guard at < end else { return false }
             let length = Int(frame.u8(at))

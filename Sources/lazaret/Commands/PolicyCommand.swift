@@ -1,3 +1,4 @@
+import AnomalyModel
 public import ArgumentParser
 import LeastPrivilege
 import ModelFiles
@@ -30,13 +31,13 @@ struct PolicyCommand: ParsableCommand {
         )
         var outside: Outside = .known
 
-        func read() throws -> (policy: ContactPolicy, inventory: Inventory?) {
+        func read() throws -> (model: Model, policy: ContactPolicy, inventory: Inventory?) {
             let given = try inventory.read()
-            let model = try ModelStore.readForJudging(model, inventory: given)
+            let model = try ModelStore.readForJudging(self.model, inventory: given)
             do {
                 let policy = try ContactPolicy(
                     of: model, inventory: given, allowsAnyOutside: outside == .any)
-                return (policy, given)
+                return (model, policy, given)
             } catch {
                 throw IOError.input(path: self.model, reason: "\(error)")
             }
@@ -75,7 +76,7 @@ struct PolicyCommand: ParsableCommand {
         }
 
         func run() throws {
-            let (policy, _) = try baseline.read()
+            let policy = try baseline.read().policy
             let written: PolicyText
             do {
                 written =
@@ -113,7 +114,7 @@ struct PolicyCommand: ParsableCommand {
 
         func run() throws {
             Signals.installInterruption()
-            let (policy, given) = try baseline.read()
+            let (_, policy, given) = try baseline.read()
             var check = PolicyCheck(paths: input.files, policy: policy)
             check.filter = input.filter
             check.inventory = given

@@ -1,8 +1,10 @@
-import ArgumentParser
+import AnomalyModel
+public import ArgumentParser
 import FoundationEssentials
 import ModelFiles
 import Monitor
-import Posture
+public import Posture
+import Responses
 import Settings
 
 /// Settings of containers and pods that help an intruder.
