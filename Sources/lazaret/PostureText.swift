@@ -34,7 +34,8 @@ struct PostureText {
         let counts = PostureCheck.Severity.allCases.reversed().map { severity in
             "\(findings.count { $0.severity == severity }) \(severity.rawValue)"
         }.joined(separator: ", ")
-        return text + "\(report.containerCount) containers: \(counts).\n"
+        let unit = report.containerCount == 1 ? "container" : "containers"
+        return text + "\(report.containerCount) \(unit): \(counts).\n"
     }
 
     // MARK: - JSON

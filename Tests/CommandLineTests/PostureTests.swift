@@ -137,7 +137,7 @@ struct PostureTests {
         #expect(results.contains { $0["ruleId"] as? String == "runs_as_root" })
         let nothing = try Run("posture", "-r", file, "--severity", "critical")
         #expect(nothing.status == 0)
-        #expect(nothing.output == "1 containers: 0 critical, 0 high, 0 medium, 0 low.\n")
+        #expect(nothing.output == "1 container: 0 critical, 0 high, 0 medium, 0 low.\n")
     }
 
     private static func inspected(user: String, name: String = "/web") -> String {
