@@ -57,6 +57,22 @@ struct ReactionTests {
             "\(outcome)")
     }
 
+    /// Answers by way of a router, seen on both of its sides, go to the router's MAC address.
+    @Test func answersByWayOfARouterProveTheSender() throws {
+        let run = try Run(
+            "replay", "-r", "captures/mixed.pcap", "-m", bench.model, "--inventory",
+            "captures/inventory.yaml", "--format", "eve")
+        let scan = try #require(
+            run.json.first { event in
+                let details = event["lazaret"] as? [String: Any]
+                return details?["pattern"] as? String == "port_scan"
+                    && details?["offender"] as? String == Member.neighbour.address
+            })
+        let details = try #require(scan["lazaret"] as? [String: Any])
+        #expect(details["evidence"] as? String == "card")
+        #expect(details["decision"] as? String == "quarantine")
+    }
+
     // MARK: - An address whose owner comes later
 
     /// Who announces an address before its owner starts does not own it: the inventory says whose

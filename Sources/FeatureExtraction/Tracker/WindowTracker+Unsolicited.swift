@@ -107,12 +107,13 @@ extension WindowTracker {
         }
     }
 
-    /// Whether an answer goes to another MAC address than the host's own, which then did not ask.
-    func isToAnotherMAC(_ answer: Packet, _ slot: Int) -> Bool {
+    /// Whether an answer goes to the MAC address of another host, which then asked in this one's
+    /// name. Answers by way of a router go to the router's.
+    func isToAnotherHost(_ answer: Packet, _ slot: Int) -> Bool {
         answer.port == 0 && hosts[slot].port == 0 && hosts[slot].mac != .zero
-            && answer.destinationMAC != hosts[slot].mac && answer.destinationMAC != .zero
+            && answer.destinationMAC != hosts[slot].mac
             && answer.destination == hosts[slot].address
-            && !links.isRouter(hosts[slot].mac) && !links.isRouter(answer.destinationMAC)
+            && !links.isRouter(hosts[slot].mac) && links.isKnownHost(answer.destinationMAC)
     }
 
     /// Counts an answer beyond those that were asked for.

@@ -324,7 +324,7 @@ public struct WindowTracker: Sendable {
                 now[.nxdomain] &+= 1
             }
         }
-        if update.events.contains(.answered), isToAnotherMAC(packet, slot) {
+        if update.events.contains(.answered), isToAnotherHost(packet, slot) {
             now[.nxdomain] &+= Counters.high
         }
         if update.events.contains(.answered), update.tag & Self.answerBit == 0 {
