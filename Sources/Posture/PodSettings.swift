@@ -79,16 +79,10 @@ struct PodSettings: Decodable {
         var hostPath: HostPath?
     }
 
-    struct Status: Decodable {
-        var phase: String?
-    }
-
     var metadata: Metadata
     var spec: Spec
-    var status: Status?
 
     var namespace: String { metadata.namespace ?? "default" }
-    var isOver: Bool { status?.phase == "Succeeded" || status?.phase == "Failed" }
 }
 
 /// The part of a NetworkPolicy that says which pods it is for.

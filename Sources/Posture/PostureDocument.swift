@@ -136,7 +136,7 @@ extension PostureReport {
         _ pods: [ClusterPodSettings], _ policies: [PolicySelector]?, _ naming: WorkloadNaming,
         source: String
     ) {
-        for pod in pods where !pod.settings.isOver {
+        for pod in pods where !pod.names.isOver {
             let workload = pod.names.workload(naming)
             let name = pod.settings.metadata.name
             let found = pod.settings.results(policies).map { part, result in

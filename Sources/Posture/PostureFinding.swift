@@ -27,19 +27,19 @@ public struct PostureFinding: Sendable, Equatable {
 /// The findings of containers and pods.
 public struct PostureReport: Sendable {
     /// The worst first.
-    public private(set) var findings: [PostureFinding] = []
+    public var findings: [PostureFinding] { all.sorted(by: PostureFinding.isBefore) }
     /// The numbers of containers, those of pods included.
     public private(set) var containerCount = 0
     /// What was not assessed, and why.
     public private(set) var remarks: [String] = []
 
+    private var all: [PostureFinding] = []
     var published: [PublishedPort] = []
 
     public init() {}
 
     mutating func add(_ found: [PostureFinding], containers: Int) {
-        findings += found
-        findings.sort(by: PostureFinding.isBefore)
+        all += found
         containerCount += containers
     }
 

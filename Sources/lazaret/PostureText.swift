@@ -88,7 +88,7 @@ extension PostureText {
                     + "\(detail). Mend: \(finding.mend)"
                 return SARIFLog.Result(
                     rule: checks.firstIndex(of: finding.check) ?? 0, text: text.printable,
-                    location: finding.source,
+                    location: finding.source, level: finding.severity.level,
                     key: [finding.check.rawValue, finding.workload, finding.detail])
             }
         ).text
@@ -96,6 +96,14 @@ extension PostureText {
 }
 
 extension PostureCheck.Severity {
+    fileprivate var level: SARIFLog.Level {
+        switch self {
+        case .low: .note
+        case .medium: .warning
+        case .high, .critical: .error
+        }
+    }
+
     fileprivate var score: String {
         switch self {
         case .low: "3.0"

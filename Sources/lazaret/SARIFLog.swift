@@ -18,9 +18,12 @@ struct SARIFLog {
         var text: String
         /// The path of the file that it is about.
         var location: String
+        var level = Level.warning
         /// What stays the same when the same result is found again.
         var key: [String]
     }
+
+    enum Level: String { case note, warning, error }
 
     /// The greatest number of results that GitHub shows and GitLab accepts.
     static let limit = 5000
@@ -93,7 +96,7 @@ struct SARIFLog {
         var object = JSONObject()
         object.put("ruleId", rules[result.rule].id)
         object.put("ruleIndex", result.rule)
-        object.put("level", "warning")
+        object.put("level", result.level.rawValue)
         object.put("message", Self.message(Self.plain(result.text)))
         object.put("locations", [physical])
         object.put("partialFingerprints", fingerprints)

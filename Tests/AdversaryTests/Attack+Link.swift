@@ -72,6 +72,34 @@ extension Attack {
         udp(at: seconds, from, client, 67, 68, message)
     }
 
+    /// An ICMP error about a packet from `port` to `source` of its sender.
+    mutating func unreachable(
+        at seconds: Double, _ from: Member, _ to: Member, about: Member? = nil,
+        ipProtocol: UInt8 = 17, source: UInt16, port: UInt16
+    ) {
+        let quoted =
+            about == nil
+            ? Frame.udp(source, port, [UInt8](repeating: 0, count: 8))
+            : Frame.tcp(port, source, flags: 0x02)
+        let packet = Frame.ipv4(to.address, (about ?? from).address, ipProtocol, quoted)
+        add(
+            seconds, from, to,
+            [8, 0]
+                + Frame.ipv4(
+                    from.address, to.address, 1,
+                    Frame.icmp(type: 3, code: 3, Array(packet.prefix(28)))))
+    }
+
+    /// A DNS query, or its answer.
+    mutating func ask(
+        at seconds: Double, _ from: Member, _ to: Member, _ client: UInt16, _ name: String,
+        isAnswer: Bool = false
+    ) {
+        udp(
+            at: seconds, from, to, isAnswer ? 53 : client, isAnswer ? client : 53,
+            Frame.dns(name, isResponse: isAnswer))
+    }
+
     mutating func udp(
         at seconds: Double, _ from: Member, _ to: Member, _ source: UInt16, _ destination: UInt16,
         _ payload: [UInt8]

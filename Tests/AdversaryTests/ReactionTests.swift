@@ -17,19 +17,10 @@ struct ReactionTests {
         for number in 0..<600 {
             let (time, port) = (Double(number) / 50, UInt16(30_000 + number))
             let name = String(repeating: "a9x\(number)q", count: 6) + ".evil.example"
-            attack.udp(at: time, .neighbour, .resolver, port, 53, Frame.dns(name))
-            attack.udp(
-                at: time + 0.001, .resolver, .neighbour, 53, port,
-                Frame.dns(name, isResponse: true))
-            let quoted = Frame.ipv4(
-                Member.resolver.address, Member.neighbour.address, 17,
-                Frame.udp(53, port, [UInt8](repeating: 0, count: 8)))
-            attack.add(
-                time + 0.001_5, .neighbour, .resolver,
-                [8, 0]
-                    + Frame.ipv4(
-                        Member.neighbour.address, Member.resolver.address, 1,
-                        Frame.icmp(type: 3, code: 3, Array(quoted.prefix(28)))))
+            attack.ask(at: time, .neighbour, .resolver, port, name)
+            attack.ask(at: time + 0.001, .resolver, .neighbour, port, name, isAnswer: true)
+            attack.unreachable(
+                at: time + 0.001_5, .neighbour, .resolver, source: 53, port: port)
         }
         let outcome = try bench.judge(attack)
         #expect(outcome.fenced.isEmpty, "\(outcome)")

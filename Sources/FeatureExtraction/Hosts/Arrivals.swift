@@ -31,12 +31,7 @@ struct Arrivals: Sendable {
     /// By the addresses of source and destination.
     private var places = [Place](repeating: Place(), count: 4096)
     /// Requests for senders whose packets were replaced, by the destination alone.
-    private var lost = [Lost](repeating: Lost(), count: 1024)
-
-    private struct Lost {
-        var second = Int.min / 2
-        var count = 0
-    }
+    private var lost = Allowances(bits: 10, seconds: Self.seconds)
 
     /// Requests for one address before its asker gives up.
     private static let requestsEach = 4
@@ -52,7 +47,7 @@ struct Arrivals: Sendable {
         var place = Place(
             key: key, second: second, port: packet.port, mac: packet.sourceMAC,
             nextHop: packet.destinationMAC,
-            loser: isRouted ? -1 : Int16(Self.loser(packet.destination)))
+            loser: isRouted ? -1 : Int16(lost.place(of: packet.destination)))
         noteLoss(of: places[Int(key >> 52)], to: key, second: second)
         places[Int(key >> 52)] = place
         place.key = Self.key(packet.destination, packet.destinationMAC)
@@ -63,14 +58,7 @@ struct Arrivals: Sendable {
         guard place.key != key, place.loser >= 0, second - place.second <= Self.seconds else {
             return
         }
-        let index = Int(place.loser)
-        if second - lost[index].second > Self.seconds { lost[index].count = 0 }
-        lost[index].second = second
-        lost[index].count += Self.requestsEach
-    }
-
-    private static func loser(_ host: IPAddress) -> Int {
-        Int(DistinctWindow.mix(host.high ^ host.low &* 3) >> 54)
+        lost.add(Self.requestsEach, at: Int(place.loser), second: second)
     }
 
     /// Whether a packet comes from the MAC address that another host had sent packets of the same
@@ -108,12 +96,7 @@ struct Arrivals: Sendable {
         if place.key == key, second - place.second <= Self.seconds {
             return place.isOthers(than: request)
         }
-        let index = Self.loser(request.source)
-        guard lost[index].count > 0, second - lost[index].second <= Self.seconds else {
-            return false
-        }
-        lost[index].count -= 1
-        return true
+        return lost.take(at: lost.place(of: request.source), second: second)
     }
 
     private static func key(_ to: IPAddress, _ hop: MACAddress) -> UInt64 {

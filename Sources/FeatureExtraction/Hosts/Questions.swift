@@ -38,7 +38,7 @@ struct Questions: Sendable {
     private var places = [Place](repeating: Place(), count: 8192)
     private var answers = [Tally](repeating: Tally(), count: 4096)
     /// By the asker alone: two askers may share one.
-    private var lost = [Tally](repeating: Tally(), count: 1024)
+    private var lost = Allowances(bits: 10, seconds: Self.seconds)
 
     /// Notes a question.
     ///
@@ -71,10 +71,7 @@ struct Questions: Sendable {
         if places[index].key != key || !places[index].isFresh(second) {
             if places[index].key != key, places[index].isFresh(second) {
                 let old = places[index]
-                let place = Int(old.asker >> 54)
-                if second - lost[place].second > Self.seconds { lost[place].count = 0 }
-                lost[place].second = second
-                lost[place].count += old.count
+                lost.add(old.count, at: Int(old.asker >> 54), second: second)
             }
             places[index] = Place(key: key, asker: asker)
         }
@@ -118,9 +115,9 @@ struct Questions: Sendable {
             return !place.station.isSame(as: station)
                 && count(packet.source, key, second) <= place.count * each
         }
-        let gone = lost[Int(asker >> 54)]
-        guard second - gone.second <= Self.seconds else { return false }
-        return count(packet.source, asker, second) <= gone.count * each
+        let gone = lost.count(at: Int(asker >> 54), second: second)
+        guard gone > 0 else { return false }
+        return count(packet.source, asker, second) <= gone * each
     }
 
     /// Counts an answer of a host.

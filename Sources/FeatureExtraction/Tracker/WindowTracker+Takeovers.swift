@@ -158,7 +158,7 @@ extension WindowTracker {
         }
         var claim = packet
         claim.sourceMAC = taker.mac
-        claim.port = taker.port != 0 || station.port != 0 ? taker.port : packet.port
+        if taker.port != station.port { claim.port = taker.port }
         let sender = takerSender(taker, otherThan: address, claim)
         var takeover = Takeover(
             kind: kind, address: address, holder: holder.mac, isGateway: isGateway,

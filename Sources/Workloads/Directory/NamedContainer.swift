@@ -23,6 +23,9 @@ package struct PodNames: Decodable {
 
     package init(from decoder: any Decoder) throws { pod = try KubernetesObject(from: decoder) }
 
+    /// Whether it has ended for good.
+    package var isOver: Bool { pod.isOver }
+
     /// The name of its workload.
     package func workload(_ naming: WorkloadNaming) -> String {
         let space = pod.metadata?.namespace ?? "default"

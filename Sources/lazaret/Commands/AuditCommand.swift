@@ -112,10 +112,8 @@ struct AuditCommand: ParsableCommand {
         }
     }
 
-    /// Runs `body` on the store; an error becomes one line and exit code 1.
-    static func store<T>(
-        _ state: QuarantineCommand.State, _ body: (EventStore) throws(EventStoreError) -> T
-    ) throws -> T {
+    /// Returns the directory of an existing store, whose owner this process becomes.
+    static func enter(_ state: QuarantineCommand.State) throws -> String {
         let directory = try state.directory()
         let path = directory + "/lazaret.db"
         guard FileManager.default.fileExists(atPath: path) else {
@@ -123,8 +121,16 @@ struct AuditCommand: ParsableCommand {
             throw ExitCode(1)
         }
         try FileOwner.become(ownerOf: directory)
+        return directory
+    }
+
+    /// Runs `body` on the store; an error becomes one line and exit code 1.
+    static func store<T>(
+        _ state: QuarantineCommand.State, _ body: (EventStore) throws(EventStoreError) -> T
+    ) throws -> T {
+        let directory = try enter(state)
         do throws(EventStoreError) {
-            return try body(EventStore(path: path))
+            return try body(EventStore(path: directory + "/lazaret.db"))
         } catch {
             printError("\(error)")
             throw ExitCode(1)

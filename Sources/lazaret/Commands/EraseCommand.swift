@@ -3,7 +3,6 @@ import EventStore
 import FlowHistory
 import Monitor
 import NetworkAddresses
-import SystemSupport
 import Timestamps
 
 /// Erases what the state directory has about an address.
@@ -29,17 +28,11 @@ struct EraseCommand: ParsableCommand {
 
     func run() throws {
         guard let address else { return }
-        let directory = try state.directory()
-        let store = directory + "/lazaret.db"
-        guard Files.exists(store) else {
-            printError("\(store): no such file; --state names another directory")
-            throw ExitCode(1)
-        }
-        try FileOwner.become(ownerOf: directory)
+        let directory = try AuditCommand.enter(state)
         let lock = try MonitorLock(directory: directory, socket: nil)
         defer { lock.release() }
         let flows = try HistoryEraser(directory: directory).erase(address)
-        let found = try EventStore(path: store).erase(
+        let found = try EventStore(directory: directory).erase(
             address, actor: Operator.name, now: Clock.now())
         var text = "erased: \(flows) flows, \(found.events) events and incidents, "
         text += "\(found.rules) ended rules\n"
