@@ -13,6 +13,9 @@ final class Browser {
         var description: String
     }
 
+    /// The page was left while a script ran in it.
+    private struct PageLeft: Error {}
+
     private let process = Process()
     private let scratch: Scratch
     private let commands: Int32
@@ -71,9 +74,16 @@ final class Browser {
         return (answer["result"] as? [String: Any])?["value"] as? String ?? ""
     }
 
-    /// Waits until JavaScript is true in the page.
+    /// Waits until JavaScript is true in the page. A page that is left meanwhile has no answer yet.
     func waits(for script: String) throws -> Bool {
-        try eventually { try evaluate(script) == "true" }
+        try eventually {
+            do { return try evaluate(script) == "true" } catch is PageLeft { return false }
+        }
+    }
+
+    /// Clicks on what the script names, which leads to another page.
+    func follow(_ link: String) throws {
+        do { _ = try evaluate("\(link).click()") } catch is PageLeft {}
     }
 
     /// Saves pictures of the page as a desktop and a phone show it, light and dark, for people, in
@@ -133,8 +143,13 @@ final class Browser {
         while true {
             let answer = try next()
             if answer["id"] as? Int == number {
-                if let wrong = answer["error"] { throw Failure(description: "\(method): \(wrong)") }
-                return answer["result"] as? [String: Any] ?? [:]
+                guard let wrong = answer["error"] else {
+                    return answer["result"] as? [String: Any] ?? [:]
+                }
+                // The protocol has one code, -32000, for all that went wrong in the page.
+                let text = "\(method): \(wrong)"
+                if text.contains("navigated") || text.contains("context") { throw PageLeft() }
+                throw Failure(description: text)
             }
             if answer["method"] as? String == "Runtime.exceptionThrown" {
                 troubles.append("\(answer["params"] ?? "")")

@@ -172,7 +172,7 @@ struct DashboardTests {
         #expect(try isObserving && !browser.evaluate(caption).contains("dry run"))
 
         // The history, with the same token.
-        _ = try browser.evaluate("document.querySelector('footer a').click()")
+        try browser.follow("document.querySelector('footer a')")
         #expect(try browser.waits(for: "document.querySelector('#flows tbody tr') !== null"))
         func search(_ peer: String) throws {
             _ = try browser.evaluate(
