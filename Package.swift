@@ -70,6 +70,8 @@ let package = Package(
         .library(
             name: "History",
             targets: ["Timestamps", "NetworkAddresses", "FlowMetering", "FlowHistory"]),
+        .library(
+            name: "Indicators", targets: ["NetworkAddresses", "Indicators", "IndicatorFiles"]),
         .library(name: "Detection", targets: ["AnomalyModel", "AnomalyDetection"]),
         .library(
             name: "Control",
@@ -123,6 +125,13 @@ let package = Package(
         library("MailClient", uses: ["HTTPClient", "CCurl"]),
         library("HTTPServer", uses: ["CMicroHTTPD", "SystemSupport"]),
         library("NetworkAddresses"),
+        library("Indicators", uses: ["NetworkAddresses"]),
+        library(
+            "IndicatorFiles",
+            uses: [
+                "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "Indicators",
+                system,
+            ]),
         library("NodeInterfaces", uses: ["Timestamps", "NetworkAddresses"]),
         library(
             "PacketCapture",
@@ -130,13 +139,15 @@ let package = Package(
                 "Timestamps", "NetworkAddresses", "CPcap", "CCompression", "CPacketSocket",
                 "NodeInterfaces",
             ]),
-        library("PacketDecoding", uses: ["Timestamps", "NetworkAddresses"]),
+        library("PacketDecoding", uses: ["Timestamps", "NetworkAddresses", "Indicators"]),
         library(
             "FlowMetering",
             uses: ["Timestamps", "NetworkAddresses", "PacketDecoding", "CPrefetch"]),
         library(
             "PacketIntake",
-            uses: ["Timestamps", "NetworkAddresses", "PacketCapture", "PacketDecoding"]),
+            uses: [
+                "Timestamps", "NetworkAddresses", "PacketCapture", "Indicators", "PacketDecoding",
+            ]),
         library(
             "FlowExport",
             uses: [
@@ -158,13 +169,14 @@ let package = Package(
         library(
             "FeatureExtraction",
             uses: [
-                "Timestamps", "NetworkAddresses", "PacketDecoding", "FlowMetering", "Workloads",
+                "Timestamps", "NetworkAddresses", "Indicators", "PacketDecoding", "FlowMetering",
+                "Workloads",
                 "BaselineGraph", "SenderAttribution",
             ]),
         library(
             "AttackPatterns",
             uses: [
-                "NetworkAddresses", "Workloads", "BaselineGraph", "SenderAttribution",
+                "Indicators", "NetworkAddresses", "Workloads", "BaselineGraph", "SenderAttribution",
                 "FeatureExtraction",
             ]),
         library("IsolationForest"),
@@ -178,7 +190,7 @@ let package = Package(
         library(
             "AnomalyDetection",
             uses: [
-                "NetworkAddresses", "Workloads", "BaselineGraph", "SenderAttribution",
+                "Indicators", "NetworkAddresses", "Workloads", "BaselineGraph", "SenderAttribution",
                 "FeatureExtraction", "AttackPatterns", "IsolationForest", "AnomalyModel",
             ]),
         library(
@@ -227,14 +239,15 @@ let package = Package(
         library(
             "Events",
             uses: [
-                "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "BaselineGraph",
+                "Timestamps", "SystemSupport", "TextFormats", "Indicators", "NetworkAddresses",
+                "BaselineGraph",
                 "SenderAttribution", "FlowMetering", "FeatureExtraction", "AttackPatterns",
                 "AnomalyDetection", "Quarantine",
             ]),
         library(
             "Decisions",
             uses: [
-                "Timestamps", "NetworkAddresses", "Workloads", "SenderAttribution",
+                "Timestamps", "Indicators", "NetworkAddresses", "Workloads", "SenderAttribution",
                 "FeatureExtraction", "AttackPatterns", "AnomalyDetection", "Quarantine", "Events",
             ]),
         library(
@@ -261,7 +274,8 @@ let package = Package(
         library(
             "Offline",
             uses: [
-                "Timestamps", "SystemSupport", "TextFormats", "Digests", "NetworkAddresses",
+                "Timestamps", "SystemSupport", "TextFormats", "Digests", "Indicators",
+                "NetworkAddresses",
                 "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
                 "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
                 "AnomalyModel", "AnomalyDetection", "Quarantine", "Events", "Decisions",
@@ -282,7 +296,8 @@ let package = Package(
         library(
             "Monitor",
             uses: [
-                "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "NodeInterfaces",
+                "Timestamps", "SystemSupport", "TextFormats", "Indicators", "IndicatorFiles",
+                "NetworkAddresses", "NodeInterfaces",
                 "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
                 "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
                 "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
@@ -294,7 +309,7 @@ let package = Package(
             "Settings",
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "YAML", "HTTPServer",
-                "NetworkAddresses", "PacketCapture", "Workloads", "AnomalyModel",
+                "IndicatorFiles", "NetworkAddresses", "PacketCapture", "Workloads", "AnomalyModel",
                 "AnomalyDetection", "Quarantine", "ProtectedAddresses", "FlowHistory",
                 "Enforcement", "Responses", "Events", "EventDelivery", "ModelFiles", "Recording",
                 "Monitor", logging, system,
@@ -314,7 +329,8 @@ let package = Package(
         .executableTarget(
             name: "lazaret",
             dependencies: [
-                "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "PacketCapture",
+                "Timestamps", "SystemSupport", "TextFormats", "Indicators", "IndicatorFiles",
+                "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "BaselineGraph",
                 "Digests", "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
                 "FlowHistory",
@@ -347,6 +363,10 @@ let package = Package(
             ]),
         tests(of: "TextFormats", uses: ["Timestamps"]),
         tests(of: "NetworkAddresses"),
+        tests(of: "Indicators", uses: ["NetworkAddresses"]),
+        tests(
+            of: "IndicatorFiles",
+            uses: ["Timestamps", "SystemSupport", "NetworkAddresses", "Indicators"]),
         tests(of: "NodeInterfaces", uses: ["Timestamps", "NetworkAddresses"]),
         tests(
             of: "PacketCapture",
@@ -444,7 +464,7 @@ let package = Package(
                 "Quarantine",
             ]),
         .testTarget(
-            name: "CommandLineTests", dependencies: ["TestKit", "Timestamps"],
+            name: "CommandLineTests", dependencies: ["TestKit", "Timestamps", "NetworkAddresses"],
             swiftSettings: strict),
         // Attacks that try to have somebody else accused, or to hide behind somebody else.
         .testTarget(

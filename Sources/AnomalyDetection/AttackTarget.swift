@@ -84,7 +84,10 @@ extension Verdict {
             return AttackTarget(address: nil, addressCount: max(1, count))
         }
         // A service that refuses its clients acts on nobody else.
-        guard pattern != .serviceDown, let contact = tellingContact else { return nil }
+        // A resolver only answers.
+        guard pattern != .serviceDown, pattern != .listedName, let contact = tellingContact else {
+            return nil
+        }
         var target = AttackTarget(address: contact.address)
         count(in: &target)
         target.ipProtocol = contact.ipProtocol

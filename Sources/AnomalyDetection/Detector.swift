@@ -215,7 +215,7 @@ public struct Detector: Sendable {
     }
 
     /// The narrowest baseline that has enough windows, widened by the feedback *benign*.
-    private func group(
+    func group(
         of identity: Identity, _ subject: IPAddress, _ scale: Scale
     ) -> (name: String, baseline: GroupBaseline)? {
         guard var group = model[scale].baseline.group(of: identity, scale: scale) else {

@@ -1,5 +1,6 @@
 public import AttackPatterns
 import FeatureExtraction
+import Indicators
 public import NetworkAddresses
 import SenderAttribution
 
@@ -83,6 +84,8 @@ public struct IncidentTracker: Sendable {
         var workload: String
         var pattern: Pattern?
         var level: Verdict.Level
+        /// Each listed address or name is an alert of its own.
+        var indicator: String?
     }
 
     public init(openLimit: Int = Self.mostOpen) { self.openLimit = openLimit }
@@ -96,7 +99,7 @@ public struct IncidentTracker: Sendable {
         let key = AlertKey(
             offender: Key(offender: verdict.subject, target: verdict.protects),
             workload: verdict.workload, pattern: verdict.pattern,
-            level: verdict.level)
+            level: verdict.level, indicator: verdict.window.indicator?.value)
         let now = verdict.window.endSecond
         // A last alert in the future is from before the clock was set back.
         if let last = lastAlert[key], (0..<verdict.window.scale.seconds).contains(now - last) {

@@ -1,5 +1,6 @@
 public import AttackPatterns
 public import FeatureExtraction
+public import Indicators
 public import NetworkAddresses
 
 /// An anomalous window, and the reasons.
@@ -56,6 +57,9 @@ public struct Verdict: Sendable {
 
     /// The name of the workload that it acts on; nil: it has none.
     public var targetName: String?
+
+    /// What lists of indicators say of the addresses and the name that it is about.
+    public var indicators: [IndicatorHit] = []
 
     public var subject: IPAddress { window.subject }
 

@@ -22,6 +22,8 @@ extension Pattern {
         case .beacon: "T1071"
         case .lateralMovement: "T1021"
         case .newService, .serviceDown, .retries: nil
+        case .listedAddress: "T1071"
+        case .listedName: "T1071.004"
         case .arpSpoofing, .arpFlood: "T1557.002"
         case .rogueDHCP: "T1557.003"
         case .neighbourSpoofing, .macSpoofing, .nextHop, .rogueRouter: "T1557"
@@ -76,6 +78,8 @@ extension Pattern {
         case .serviceDown: 43
         case .osFingerprinting: 44
         case .retries: 45
+        case .listedAddress: 46
+        case .listedName: 47
         }
     }
 
@@ -98,7 +102,7 @@ extension Pattern {
         case .exfiltration: "Potential Corporate Privacy Violation"
         case .lateralMovement, .newService, .serviceDown, .retries: "Misc activity"
         case .arpSpoofing, .neighbourSpoofing, .macSpoofing, .nextHop, .rogueDHCP, .rogueRouter,
-            .arpFlood:
+            .arpFlood, .listedAddress, .listedName:
             "Potentially Bad Traffic"
         }
     }

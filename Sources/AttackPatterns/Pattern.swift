@@ -1,4 +1,5 @@
 public import FeatureExtraction
+import Indicators
 internal import NetworkAddresses
 import SenderAttribution
 import Workloads
@@ -55,6 +56,8 @@ public enum Pattern: String, CaseIterable, Sendable {
     case arpFlood = "arp_flood"
     case serviceDown = "service_refuses_its_clients"
     case retries = "retries_of_a_failed_contact"
+    case listedAddress = "known_bad_address"
+    case listedName = "known_bad_name"
 
     /// The title for an operator.
     public var title: String {
@@ -103,6 +106,8 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .arpFlood: "ARP flood"
         case .serviceDown: "service refuses its clients"
         case .retries: "retries of a failed contact"
+        case .listedAddress: "known bad address"
+        case .listedName: "known bad name"
         }
     }
 
@@ -113,7 +118,7 @@ public enum Pattern: String, CaseIterable, Sendable {
     public var mayFence: Bool {
         switch self {
         case .nextHop, .beacon, .newService, .lateralMovement, .requestFlood, .slowRequests,
-            .serviceDown, .retries:
+            .serviceDown, .retries, .listedAddress, .listedName:
             false
         default: true
         }
@@ -139,7 +144,10 @@ public enum Pattern: String, CaseIterable, Sendable {
     }
 
     /// Whether it needs no baseline: it is never ordinary, so no score decides.
-    package var isRule: Bool { isTakeover || self == .serviceDown }
+    package var isRule: Bool { isTakeover || self == .serviceDown || isIndicator }
+
+    /// Whether lists of indicators say it, and not the traffic.
+    public var isIndicator: Bool { self == .listedAddress || self == .listedName }
 
     /// The feature that measures it.
     public var measure: Feature {
@@ -168,6 +176,8 @@ public enum Pattern: String, CaseIterable, Sendable {
             .arpFlood:
             .foreignSources
         case .serviceDown, .retries: .failed
+        case .listedAddress: .peers
+        case .listedName: .dnsQueries
         }
     }
 
@@ -186,7 +196,11 @@ public enum Pattern: String, CaseIterable, Sendable {
 
     /// The text of a pattern that needs no baseline; nil for others.
     package func ruleText(of window: Window) -> String? {
-        isTakeover ? window.takeover?.text : self == .serviceDown ? window.outage?.text : nil
+        switch self {
+        case .serviceDown: window.outage?.text
+        case .listedAddress, .listedName: window.indicator?.text
+        default: isTakeover ? window.takeover?.text : nil
+        }
     }
 
     /// The amount in a window as text: "1002 distinct destination ports in 10 s".
@@ -344,7 +358,7 @@ public enum Pattern: String, CaseIterable, Sendable {
             guard isManyFlows(window, isAnomalous) else { return 0 }
             return retried(window) / (100 * length)
         case .arpSpoofing, .neighbourSpoofing, .macSpoofing, .nextHop, .rogueDHCP, .rogueRouter,
-            .arpFlood:
+            .arpFlood, .listedAddress, .listedName:
             return 0
         }
     }

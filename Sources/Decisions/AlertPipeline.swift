@@ -2,6 +2,7 @@ package import AnomalyDetection
 import AttackPatterns
 package import Events
 internal import FeatureExtraction
+import Indicators
 internal import NetworkAddresses
 package import Quarantine
 import SenderAttribution
@@ -127,7 +128,8 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
     private static func eventID(_ verdict: Verdict) -> String {
         let window = verdict.window
         let subject = verdict.protects.map { "to \($0)" } ?? "\(verdict.subject)"
-        let text = "\(subject) \(window.scale.seconds) \(window.endSecond)"
+        let listed = window.indicator.map { " listed \($0.value)" } ?? ""
+        let text = "\(subject) \(window.scale.seconds) \(window.endSecond)\(listed)"
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
         let digits = String(hash, radix: 16)

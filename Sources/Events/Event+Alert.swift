@@ -1,6 +1,7 @@
 public import AnomalyDetection
 public import AttackPatterns
 public import FeatureExtraction
+public import Indicators
 public import NetworkAddresses
 public import SenderAttribution
 
@@ -114,6 +115,8 @@ extension Event {
         /// ATT&CK technique.
         public var technique: String?
         public var reasons: [Reason] = []
+        /// What lists of indicators say of the addresses and the name that the alert is about.
+        public var indicators: [IndicatorHit] = []
         public var decision: Decision?
         /// The rule that acts on the offender.
         public var quarantineID: String?

@@ -1,5 +1,7 @@
 public import AnomalyDetection
+import AttackPatterns
 import FeatureExtraction
+import Indicators
 import NetworkAddresses
 public import Quarantine
 import SenderAttribution
@@ -25,6 +27,11 @@ extension Event.Alert {
         self.modelID = modelID
         pattern = verdict.pattern
         reasons = verdict.reasons.map(Reason.init)
+        indicators = verdict.indicators
+        // The alert of an indicator has this as its reason already.
+        if verdict.pattern?.isIndicator != true {
+            reasons += indicators.map { Reason(text: $0.text) }
+        }
     }
 }
 
@@ -55,6 +62,10 @@ extension Event {
 extension Event.Severity {
     init(_ verdict: Verdict) {
         self = verdict.level == .watch ? .low : verdict.isFarBeyond ? .high : .medium
+        // What is listed is looked at first.
+        guard verdict.indicators.contains(where: { $0.confidence >= IndicatorHit.confident })
+        else { return }
+        self = self == .low ? .medium : .high
     }
 }
 

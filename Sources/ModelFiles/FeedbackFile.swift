@@ -130,11 +130,18 @@ public enum FeedbackFile {
             }
             values[row.feature] = value
         }
+        let pattern = line.pattern.flatMap(Pattern.init(named:))
+        var peer = line.peer.flatMap { IPAddress($0) }
+        if pattern?.isIndicator == true {
+            // The judgement is of the list: neither contact nor traffic becomes ordinary by it.
+            values = [:]
+            peer = nil
+        }
         return Feedback(
             eventID: line.eventID, judgement: judgement, workload: line.workload,
-            subject: subject, peer: line.peer.flatMap { IPAddress($0) },
-            service: Service(rawValue: line.service), scale: scale,
-            pattern: line.pattern.flatMap(Pattern.init(named:)), values: values)
+            subject: subject, peer: peer,
+            service: Service(rawValue: line.service), scale: scale, pattern: pattern,
+            values: values)
     }
 
     private static func write(_ lines: [Line], _ model: String) throws {

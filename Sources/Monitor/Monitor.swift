@@ -12,6 +12,7 @@ internal import FeatureExtraction
 package import FlowHistory
 internal import FlowMetering
 internal import FoundationEssentials
+public import IndicatorFiles
 internal import ModelFiles
 internal import NetworkAddresses
 public import PacketCapture
@@ -57,6 +58,8 @@ public struct Monitor {
         public var responses: [ResponseEntry] = []
         /// Other programs whose decisions become rules.
         public var decisionSources: [DecisionSource] = []
+        /// Lists of addresses and names that are known to be bad.
+        public var indicators: [IndicatorEntry] = []
         public var discovery = ProtectedDiscovery()
         /// How long a node without a model learns before it judges.
         public var learningTime = Interval.seconds(86_400)
@@ -230,11 +233,15 @@ public struct Monitor {
         ) { decisions.submit($0) }
         feed.follow(options.decisionSources)
         defer { feed.stop() }
+        let indicators = IndicatorWatch(
+            options.indicators, quarantine: quarantine.service, live: live, logger: logger)
+        defer { indicators.stop() }
         var watch = MonitorLoop(
             monitor: self,
             parts: MonitorParts(
                 source: source, live: live, decisions: decisions, quarantine: quarantine.service,
-                responses: responses, feed: feed, recorder: recorder, recording: recording,
+                responses: responses, feed: feed, indicators: indicators, recorder: recorder,
+                recording: recording,
                 history: history, logger: logger),
             requests: requests)
         guard let model = try model ?? watch.learn() else { return }

@@ -215,6 +215,7 @@ struct MonitorLoop {
         var ports = PortOwners(onChange: Self.portCheck(of: parts))
         while !requests.shouldStop() {
             live.update(&pipeline, context)
+            if let table = parts.indicators.takeTable() { pipeline.lookFor(table) }
             try source.nextBatch(timeoutMilliseconds: 50) { frames in
                 ports.update(&pipeline, source, recording)
                 pipeline.nodeAddresses = source.nodeAddresses
@@ -285,6 +286,7 @@ struct MonitorLoop {
             try parts.quarantine.reconfigure(policy, allowlist: allowlist, protecting: named)
             parts.responses.replace(options.responses)
             parts.feed.follow(options.decisionSources)
+            parts.indicators.follow(options.indicators)
             watch(interfaces: options.interfaces)
             logger.info("configuration, model and feedback were read again")
             return model

@@ -12,6 +12,7 @@ struct MonitorParts {
     let quarantine: QuarantineService
     let responses: ResponseEngine
     let feed: DecisionFeed
+    let indicators: IndicatorWatch
     let recorder: EventRecorder
     let recording: PacketRecording?
     /// Nil: flows are not kept.

@@ -1,3 +1,4 @@
+package import Indicators
 package import PacketCapture
 package import PacketDecoding
 package import Timestamps
@@ -39,6 +40,9 @@ package struct FrameIntake: ~Copyable {
         if count > 1, interfaces <= 1 { merge = ReorderBuffer(interfaces: count) }
         interfaces = max(interfaces, count)
     }
+
+    /// Looks for these names in DNS questions from now on.
+    package mutating func lookFor(_ names: NameTable?) { decoder.listedNames = names }
 
     /// Sets the current time; packets more than 2 s ahead of it are clamped.
     package mutating func advance(to now: Timestamp) {

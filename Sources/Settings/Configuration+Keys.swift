@@ -1,6 +1,7 @@
 import EventDelivery
 import Enforcement
 import FlowHistory
+import IndicatorFiles
 import Logging
 import Monitor
 import NetworkAddresses
@@ -45,6 +46,14 @@ extension Configuration {
             needsRestart: true),
         .section("keep", \.monitor, keepKeys, needsRestart: true),
         .section("history", \.monitor.history, historyKeys, needsRestart: true),
+        .records(
+            "indicators", \.monitor.indicators,
+            [
+                .value("name", \.name, .text, isRequired: true),
+                .value("path", \.path, .text, isRequired: true),
+                .value("max_age", \.maximumAge, .span(60...34_560_000)),
+                .value("confidence", \.confidence, .number(1...100)),
+            ], from: IndicatorEntry(name: "", path: "")),
         .section("control", \.control, controlKeys, needsRestart: true) { $0.fault },
         .section("quarantine", \.monitor, quarantineKeys),
         .records(

@@ -3,6 +3,7 @@ import Recording
 import AnomalyDetection
 internal import EventDelivery
 internal import Glibc
+import IndicatorFiles
 internal import ModelFiles
 internal import Monitor
 internal import PacketCapture
@@ -49,6 +50,9 @@ public struct ConfigurationCheck {
         }
         for source in sources {
             _ = attempt("quarantine.decisions_from") { try source.checkFiles() }
+        }
+        for reason in IndicatorEntry.faults(in: configuration.monitor.indicators) {
+            faults.append(Fault(key: "indicators", reason: reason))
         }
         let notify = configuration.monitor.delivery.notify
         for reason in NotifyEntry.faults(in: notify) {

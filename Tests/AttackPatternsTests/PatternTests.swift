@@ -221,7 +221,7 @@ struct PatternTests {
             Pattern.allCases.filter { !$0.mayFence }
                 == [
                     .requestFlood, .beacon, .slowRequests, .lateralMovement, .newService,
-                    .nextHop, .serviceDown, .retries,
+                    .nextHop, .serviceDown, .retries, .listedAddress, .listedName,
                 ])
     }
 

@@ -2,6 +2,7 @@ import AnomalyDetection
 import AttackPatterns
 import BaselineGraph
 import FeatureExtraction
+import Indicators
 public import FoundationEssentials
 import NetworkAddresses
 import Quarantine
@@ -90,7 +91,7 @@ extension Event.Alert {
 
     private enum Key: String, CodingKey {
         case workload, offender, mac, score, threshold, baseline, pattern, technique, reasons
-        case decision, evidence, port, handshakes, forged, resets
+        case indicators, decision, evidence, port, handshakes, forged, resets
         case eventID = "event_id"
         case windowStart = "window_start"
         case windowEnd = "window_end"
@@ -137,6 +138,7 @@ extension Event.Alert {
         baseline = try details.decodeIfPresent(String.self, forKey: .baseline)
         modelID = try details.decodeIfPresent(String.self, forKey: .modelID)
         reasons = try details.decode([Reason].self, forKey: .reasons)
+        indicators = try details.decodeIfPresent([IndicatorHit].self, forKey: .indicators) ?? []
         decision = try details.decodeIfPresent(String.self, forKey: .decision)
             .flatMap(Decision.init)
         quarantineID = try details.decodeIfPresent(String.self, forKey: .quarantineID)

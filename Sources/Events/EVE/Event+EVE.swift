@@ -104,6 +104,7 @@ extension Event.Alert {
         object.put("technique", technique)
         object.put(
             "reasons", json: "[" + reasons.map { $0.json(scale) }.joined(separator: ",") + "]")
+        if !indicators.isEmpty { object.put("indicators", indicators.map(\.object)) }
         object.put("decision", decision?.rawValue)
         object.put("quarantine_id", quarantineID)
         if let attribution {

@@ -18,6 +18,7 @@ extension WindowTracker {
         slots = [:]
         contested = [:]
         targets.restart()
+        sightings = SightingLog()
         disputes.removeAll()
         (arrivals, solicitations) = (Arrivals(), Arrivals())
         (questions, requests) = (Questions(), Requests())

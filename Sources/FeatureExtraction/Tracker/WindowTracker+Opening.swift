@@ -66,6 +66,7 @@ extension WindowTracker {
         note(packet, novelty, peer, slot)
         if novelty.isNewEdge, !sender.isForeign { noteRequested(packet, slot) }
         if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
+        if indicators != nil { noteListedAddress(packet, slot) }
         let tag =
             UInt32(slot + 1) | UInt32(hosts[slot].generation & Self.generationMask) << 24
             | (novelty.isNewEdge ? Self.newEdgeBit : 0) | (second & 1 == 1 ? Self.oddSecondBit : 0)

@@ -61,6 +61,12 @@ extension WindowTracker {
         free.append(slot)
     }
 
+    /// The short window of a host as it is now.
+    mutating func window(of slot: Int) -> Window {
+        fill(slot, .short)
+        return window
+    }
+
     private mutating func fill(_ slot: Int, _ scale: Scale) {
         window.slot = slot
         window.subject = hosts[slot].address
@@ -87,6 +93,7 @@ extension WindowTracker {
         let oldest = scale == .short ? second - scale.seconds : Int.max
         window.takeover = hosts[slot].takeover.flatMap { $0.second > oldest ? $0 : nil }
         window.outage = hosts[slot].outage.flatMap { $0.second > oldest ? $0 : nil }
+        window.indicator = nil
         window.scale = scale
         window.endSecond = second
         window.ageSeconds = second - hosts[slot].firstSecond + 1

@@ -1,5 +1,6 @@
 public import BaselineGraph
 public import FlowMetering
+public import Indicators
 import NetworkAddresses
 public import PacketDecoding
 public import SenderAttribution
@@ -84,6 +85,9 @@ public struct WindowTracker: Sendable {
     /// The first DHCP server and the first router that advertised itself, without a baseline.
     var firstServer: Station?
     var firstAdvertiser: Station?
+    /// Addresses and names that are looked for; nil: none.
+    public var indicators: IndicatorTable?
+    var sightings = SightingLog()
     let sharers: AddressSharers
     /// Where the search for a transient host continues.
     var hand = 0
@@ -312,6 +316,7 @@ public struct WindowTracker: Sendable {
                 }
                 hosts[slot].queryContact = Contact(to: packet, second: second)
                 noteName(packet.dns.nameDigest, slot)
+                if packet.dns.listedName != 0 { noteListedName(packet, slot) }
             }
         } else {
             now[.bytesIn] &+= UInt64(packet.ipLength)

@@ -1,3 +1,4 @@
+public import Indicators
 public import NetworkAddresses
 public import SenderAttribution
 public import Workloads
@@ -54,6 +55,8 @@ public struct Window: Sendable {
     public var takeover: Takeover?
     /// A service of the subject that refuses its clients, in a short window.
     public var outage: ServiceOutage?
+    /// The listed address or name that this window is reported for; nil: none.
+    public var indicator: IndicatorHit?
     public var scale: Scale
     /// The last second of the window, inclusive (since 1970 UTC).
     public var endSecond: Int

@@ -3,6 +3,7 @@ import AnomalyModel
 import FeatureExtraction
 import FlowHistory
 import FlowMetering
+import Indicators
 import NetworkAddresses
 import PacketCapture
 import PacketDecoding
@@ -149,6 +150,10 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
             }
             if let verdict { report(verdict) }
         }
+        while let window = tracker.nextSighting() {
+            guard window.isContested || !nodeAddresses.contains(window.subject) else { continue }
+            if let verdict = detector.judgeSighting(window) { report(verdict) }
+        }
         while let window = tracker.nextTarget() {
             guard let verdict = detector.judge(window) else { continue }
             scores.record(verdict.workload, score: 1, second: verdict.window.endSecond)
@@ -160,6 +165,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
         verdicts &+= 1
         var verdict = verdict
         verdict.targetName = verdict.attackedAddress.flatMap { tracker.workloadName(of: $0) }
+        verdict.addIndicators(from: tracker.indicators)
         submit(verdict)
     }
 
@@ -182,6 +188,12 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
         finish()
         tracker.restart()
         meter = FlowMeter(options: meter.options)
+    }
+
+    /// Looks for these addresses and names from now on.
+    mutating func lookFor(_ indicators: IndicatorTable) {
+        tracker.indicators = indicators
+        intake.lookFor(indicators.names)
     }
 
     /// Replaces the model or its feedback; windows and flows stay.

@@ -3,6 +3,7 @@ import AnomalyModel
 import Decisions
 import Events
 import FeatureExtraction
+import Indicators
 import NetworkAddresses
 import Quarantine
 import SenderAttribution
@@ -21,6 +22,7 @@ struct CaptureAnalyzer {
     private var result = Replay.Outcome()
     /// Whether events are kept.
     private let keepsEvents: Bool
+    private let indicators: IndicatorTable?
     /// Whether memory is short: no further events are kept, and no further offenders are followed.
     var isCramped = false {
         didSet { alerts.incidents.isCramped = isCramped }
@@ -37,9 +39,10 @@ struct CaptureAnalyzer {
     init(
         model: Model, known: RecordedWorkloads, policyOptions: QuarantinePolicyOptions,
         capture: String?, sliceFolder: String? = nil, keepsEvents: Bool = false,
-        omitted: Set<DetectorPart> = []
+        omitted: Set<DetectorPart> = [], indicators: IndicatorTable? = nil
     ) {
         self.known = known
+        self.indicators = indicators
         self.keepsEvents = keepsEvents
         let inventory = known.inventory
         detector = Detector(model: model, inventory: inventory)
@@ -92,17 +95,29 @@ struct CaptureAnalyzer {
     /// - Parameter name: returns the name of the workload that has an address.
     mutating func analyze(_ window: Window, name: (IPAddress) -> String?) -> Verdict? {
         // The node's own addresses are never an offender, as in the monitor.
-        guard var verdict = detector.judge(window),
-            window.isContested || !nodeAddresses.contains(window.subject)
-        else { return nil }
-        verdict.targetName = verdict.attackedAddress.flatMap(name)
-        process(verdict)
-        return verdict
+        guard let verdict = detector.judge(window), isJudged(window) else { return nil }
+        return process(verdict, name)
+    }
+
+    /// The same for a contact with a listed address, or a question for a listed name.
+    mutating func analyze(sighting window: Window, name: (IPAddress) -> String?) -> Verdict? {
+        guard let verdict = detector.judgeSighting(window), isJudged(window) else { return nil }
+        return process(verdict, name)
     }
 
     mutating func analyze(_ window: TargetWindow, name: (IPAddress) -> String?) -> Verdict? {
-        guard var verdict = detector.judge(window) else { return nil }
+        guard let verdict = detector.judge(window) else { return nil }
+        return process(verdict, name)
+    }
+
+    private func isJudged(_ window: Window) -> Bool {
+        window.isContested || !nodeAddresses.contains(window.subject)
+    }
+
+    private mutating func process(_ verdict: Verdict, _ name: (IPAddress) -> String?) -> Verdict {
+        var verdict = verdict
         verdict.targetName = verdict.attackedAddress.flatMap(name)
+        verdict.addIndicators(from: indicators)
         process(verdict)
         return verdict
     }

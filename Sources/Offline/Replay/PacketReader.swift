@@ -1,5 +1,6 @@
 import FeatureExtraction
 import FlowMetering
+import Indicators
 import PacketCapture
 import PacketDecoding
 import PacketIntake
@@ -76,8 +77,10 @@ struct PacketReader: ~Copyable {
     ///   shown.
     init(
         paths: [String], filter: String, trustsNotes: Bool,
-        limits: ResourceLimits = ResourceLimits(), progress: ProgressReport?
+        limits: ResourceLimits = ResourceLimits(), listedNames: NameTable? = nil,
+        progress: ProgressReport?
     ) throws(CaptureError) {
+        decoder.listedNames = listedNames
         self.trustsNotes = trustsNotes
         names = RecordedNames(isTrusted: trustsNotes)
         var options = CaptureOptions()

@@ -4,6 +4,7 @@ public import Events
 public import FeatureExtraction
 import FlowMetering
 public import HTMLReport
+public import Indicators
 import NetworkAddresses
 import PacketCapture
 import PacketDecoding
@@ -31,6 +32,8 @@ public struct Replay {
     public var limits = ResourceLimits()
     /// Parts of the detector that are left out.
     public var omitted: Set<DetectorPart> = []
+    /// Addresses and names that are looked for; nil: none.
+    public var indicators: IndicatorTable?
     /// Whether the outcome includes the events.
     public var keepsEvents = false
 
@@ -75,15 +78,16 @@ public struct Replay {
             inventory: given, remembered: remembered, graph: model.graph, mode: .monitoring,
             hostLimit: limits.hostLimit)
         tracker.watchesTargets = true
+        tracker.indicators = indicators
         var analyzer = CaptureAnalyzer(
             model: model, known: RecordedWorkloads(given: given, remembered: remembered),
             policyOptions: policyOptions,
             capture: paths.count == 1 ? paths[0] : nil, sliceFolder: sliceFolder,
-            keepsEvents: keepsEvents, omitted: omitted)
+            keepsEvents: keepsEvents, omitted: omitted, indicators: indicators)
         var memory = MemoryWatch(limits)
         var packets = try PacketReader(
             paths: spool?.paths ?? paths, filter: filter, trustsNotes: trustsNotes,
-            limits: limits, progress: progress)
+            limits: limits, listedNames: indicators?.names, progress: progress)
         func judgeWindows() {
             while let window = tracker.nextWindow() {
                 if memory.isDue {
@@ -96,6 +100,10 @@ public struct Replay {
                     window,
                     evidence: verdict == nil ? analyzer.evidenceShare(of: window) : 1,
                     isAnomalous: verdict != nil)
+            }
+            while let window = tracker.nextSighting() {
+                let verdict = analyzer.analyze(sighting: window) { tracker.workloadName(of: $0) }
+                if let verdict { record?.add(verdict) }
             }
             while let window = tracker.nextTarget() {
                 let verdict = analyzer.analyze(window) { tracker.workloadName(of: $0) }

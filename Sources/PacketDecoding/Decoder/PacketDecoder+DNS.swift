@@ -1,3 +1,5 @@
+import Indicators
+
 /// DNS as far as the features need it (RFC 1035).
 extension PacketDecoder {
     /// Decodes a message over TCP, if a segment starts with its length.
@@ -78,10 +80,28 @@ extension PacketDecoder {
         message.questionType = frame.u16(at &+ 1)
         guard options.describesNames else { return true }
         message.nameDigest = hasher.digest()
+        if listedNames != nil, message.kind == .query {
+            message.listedName = listedName(frame, from: start, count: nameLength)
+        }
         let measured = message.labelCount > 2 ? secondLastStart : nameLength
         message.nameEntropyHundredths = entropyTable.entropyHundredths(
             of: frame, from: start, count: measured)
         return true
+    }
+
+    /// The number of the longest listed suffix of a name of `count` bytes without the root; or 0.
+    private func listedName(_ frame: FrameBytes, from start: Int, count: Int) -> UInt32 {
+        var name = InlineArray<256, UInt8>(repeating: 0)
+        var at = 0
+        while at < count {
+            let length = Int(frame.u8(start &+ at))
+            name[at] = UInt8(truncatingIfNeeded: length)
+            for offset in 1...max(length, 1) {
+                name[at &+ offset] = Self.lowered(frame.u8(start &+ at &+ offset))
+            }
+            at &+= length &+ 1
+        }
+        return listedNames?.find(name.span.extracting(0..<count)) ?? 0
     }
 
     @inline(__always)

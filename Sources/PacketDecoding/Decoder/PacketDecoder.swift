@@ -1,3 +1,4 @@
+public import Indicators
 internal import NetworkAddresses
 public import Timestamps
 
@@ -31,6 +32,8 @@ public struct PacketDecoder: ~Copyable, Sendable {
     public let options: Options
     /// The counters so far.
     public var statistics = DecodeStatistics()
+    /// Names that are looked for in DNS questions; nil: none.
+    public var listedNames: NameTable?
     let entropyTable = EntropyTable()
 
     public init(options: Options = Options()) { self.options = options }

@@ -4,6 +4,8 @@ import ArgumentParser
 import Enforcement
 import Events
 import HTMLReport
+import IndicatorFiles
+import Indicators
 import ModelFiles
 import Offline
 import Quarantine
@@ -59,6 +61,15 @@ struct ReplayCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
+            List of addresses and names that are known to be bad, or a folder of lists; may be \
+            repeated.
+            """,
+            valueName: "file"))
+    var indicators: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
             Memory that tables and results may use; what does not fit is left out, with a warning.
             """,
             valueName: "size"),
@@ -69,6 +80,10 @@ struct ReplayCommand: ParsableCommand {
     var exitCode = false
 
     func validate() throws {
+        guard indicators.isEmpty || model != nil else {
+            throw ValidationError(
+                "--indicators needs a model: without a baseline there is no alert")
+        }
         guard plan == nil || model != nil else {
             throw ValidationError("--plan needs a model: without a baseline nothing is fenced")
         }
@@ -98,6 +113,7 @@ struct ReplayCommand: ParsableCommand {
         replay.sliceFolder = pcapOut
         replay.limits.memory = memory.size.bytes
         replay.keepsEvents = format == .eve
+        replay.indicators = try table(replay.model, given)
         let record = report.map { _ in
             ReplayReportData(model: replay.model, inventory: given)
         }
@@ -111,6 +127,22 @@ struct ReplayCommand: ParsableCommand {
             try write(page, spool)
         }
         return outcome.incidents.count
+    }
+
+    /// The indicators; nil: none are named.
+    private func table(_ model: Model, _ given: Inventory?) throws -> IndicatorTable? {
+        guard !indicators.isEmpty else { return nil }
+        let inventory = given ?? model.provenance.inventory
+        let own =
+            inventory.networks.map(\.prefix)
+            + inventory.workloads.flatMap(\.addresses)
+        var lists = IndicatorLists()
+        guard let outcome = lists.read(indicators.map(IndicatorEntry.init(file:)), exempt: own)
+        else { return nil }
+        if let broken = outcome.failures.first {
+            throw IOError.input(path: broken.path, reason: broken.failure ?? "")
+        }
+        return outcome.table
     }
 
     private func script(_ outcome: Replay.Outcome) -> [UInt8] {
@@ -175,6 +207,7 @@ struct ReplayCommand: ParsableCommand {
         if let model { words += ["-m", model] }
         if let path = inventory.path { words += ["--inventory", path] }
         if notes.areTrusted { words.append("--trust-notes") }
+        for path in indicators { words += ["--indicators", path] }
         if let pcapOut { words += ["--pcap-out", pcapOut] }
         return Shell.line(words + ["--report", "report.html"] + input.bpf)
     }

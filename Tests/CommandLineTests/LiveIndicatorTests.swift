@@ -1,0 +1,76 @@
+import Foundation
+import TestKit
+import Testing
+
+/// A monitor reads its lists again, and is not disturbed by broken ones.
+@Suite(.needsKernel, .timeLimit(.minutes(20)))
+struct LiveIndicatorTests {
+    private let lab: Lab
+    private let scratch: Scratch
+
+    init() throws {
+        lab = try Lab()
+        scratch = try Scratch()
+    }
+
+    private var alerts: [[String: Any]] {
+        let text = (try? String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").compactMap {
+            let event = try? JSONSerialization.jsonObject(with: Data($0.utf8))
+            let details = (event as? [String: Any])?["lazaret"] as? [String: Any]
+            return details?["pattern"] as? String == "known_bad_address"
+                ? event as? [String: Any] : nil
+        }
+    }
+
+    @Test func aChangedListIsUsedAndABrokenOneIsNot() throws {
+        let list = try scratch.write("list", Data("203.0.113.9\n".utf8))
+        let file = try scratch.write(
+            "lazaret.yaml",
+            Data(
+                """
+                interfaces: [br1, br2, uplink]
+                model: \(try scratch.model())
+                state: \(scratch.path("state"))
+                events: \(scratch.path("eve.json"))
+                enforce: true
+                control: {socket: never}
+                indicators: [{name: local, path: \(list)}]
+                allow: [{prefix: 203.0.113.7, reason: partner}]
+                """.utf8))
+        let program = try Background(in: lab.node.space, ["monitor", "-c", file])
+        try #require(
+            eventually { !program.isRunning || program.errors.contains("1 loaded") },
+            "\(program.errors)")
+        func reach(_ address: String) throws {
+            let socket = try Socket(lab.a, stream: true)
+            try socket.wait(seconds: 0.3)
+            _ = socket.connect(address, 443)
+        }
+        try #require(
+            eventually {
+                try reach("203.0.113.9")
+                return alerts.contains { $0["dest_ip"] as? String == "203.0.113.9" }
+            }, "\(program.errors)")
+        // A broken version: one line, and what was read before stays.
+        _ = try scratch.write("list", Data("203.0.113.9\n203.0.113.1".utf8))
+        program.signal(SIGHUP)
+        try #require(
+            eventually { program.errors.contains("what was read before stays in use") },
+            "\(program.errors)")
+        _ = try scratch.write("list", Data("203.0.113.7\n203.0.113.8\n0.0.0.0/0\n".utf8))
+        program.signal(SIGHUP)
+        try #require(
+            eventually { program.errors.contains("1 over-broad") }, "\(program.errors)")
+        try #require(
+            eventually {
+                try reach("203.0.113.7")
+                try reach("203.0.113.8")
+                return alerts.contains { $0["dest_ip"] as? String == "203.0.113.8" }
+            }, "\(program.errors)")
+        #expect(!alerts.contains { $0["dest_ip"] as? String == "203.0.113.7" })
+        // Nobody is fenced, although the monitor enforces.
+        #expect(try !lab.isFenced(lab.a))
+        #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+    }
+}
