@@ -7,6 +7,8 @@ extension Pattern {
     /// or its target answers.
     private static let mostRetries: Float = 200
     private static let mostNewRetries: Float = 30
+    /// The most answered datagrams a second that a client sends to a service.
+    private static let mostAnswered: Float = 100
     /// Queries that one of a client brings: a resolver asks several servers.
     private static let queriesEach: Float = 4
     /// Packets of a flow that is not answered: the kernel repeats them.
@@ -21,6 +23,11 @@ extension Pattern {
         let others = max(flows - retried, 1)
         let isUnanswered = (window.unanswered - retried) / others > 0.7
         guard isUnanswered || window[.bytesOut] / flows < 130 && !isAsked(window) else { return 0 }
+        let isServed =
+            window.lastContact.ipProtocol == 17
+            && flows <= Self.mostAnswered * Float(window.scale.seconds)
+            && window.unanswered < 0.3 * flows
+        guard !isServed else { return 0 }
         return (flows - retried) / (100 * (Float(window.scale.seconds) / 10).squareRoot())
     }
 

@@ -150,7 +150,8 @@ extension FlowMeter {
                 || packet.ipProtocol == 58 && packet.icmpType == 129
         else { return }
         let asked = table[slot, fromHigh: !fromHigh].packets
-        if table[slot, fromHigh: fromHigh].packets / 2 > asked &+ 8 { events.insert(.excessive) }
+        // A link with a loop repeats each reply some times.
+        if table[slot, fromHigh: fromHigh].packets / 4 > asked &+ 8 { events.insert(.excessive) }
     }
 
     /// Whether a segment is the first to end a connection.

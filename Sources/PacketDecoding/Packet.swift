@@ -168,6 +168,8 @@ public struct DNSMessage: Sendable, BitwiseCopyable {
     public var nameEntropyHundredths: UInt16 = 0
     /// Of the whole lower-cased name.
     public var nameDigest = NameDigest.none
+    /// Whether the first question's name stands for an address (`in-addr.arpa`, `ip6.arpa`).
+    public var isReverse = false
     /// The number of the listed name that the first question's name is, or is below; 0: none.
     public var listedName: UInt32 = 0
     /// Number of answer records in the header.

@@ -189,6 +189,7 @@ struct DashboardTests {
                     [...document.querySelectorAll('#flows tbody tr')].every(row => \
                     row.innerText.includes('\(lab.a.v4)'))
                     """))
+        try browser.expectOrder()
         try browser.photograph("flows")
         try search("192.0.2.0/24")
         #expect(

@@ -3,7 +3,14 @@
 const $ = id => document.getElementById(id);
 const token = sessionStorage.getItem('token') || '';
 const whole = new Intl.NumberFormat('en');
-let before = null, wanted = 0;
+// What is sorted is what was loaded.
+const orders = {
+  latest: (a, b) => new Date(b.start) - new Date(a.start), earliest: (a, b) => new Date(a.start) - new Date(b.start),
+  bytes: (a, b) => b.orig_bytes + b.resp_bytes - a.orig_bytes - a.resp_bytes,
+  packets: (a, b) => b.orig_packets + b.resp_packets - a.orig_packets - a.resp_packets,
+  longest: (a, b) => new Date(b.end) - new Date(b.start) - new Date(a.end) + new Date(a.start),
+};
+let before = null, wanted = 0, flows = [];
 
 function cell(name, text, kind) {
   const element = document.createElement(name);
@@ -26,6 +33,12 @@ function row(flow) {
     cell('td', whole.format(flow.orig_bytes + flow.resp_bytes), 'n'), cell('td', flow.conn_state + (flow.new ? ', new' : '')));
   return line;
 }
+function show() {
+  flows.sort(orders[$('order').value]);
+  $('flows').tBodies[0].replaceChildren(...flows.map(row));
+  $('caption').textContent = flows.length === 0 ? 'No such flows.'
+    : whole.format(flows.length) + ' flows' + (before === null ? '' : ', and there are earlier ones');
+}
 function path() {
   const query = new URLSearchParams({limit: '200'});
   for (const name of ['workload', 'peer', 'port']) {
@@ -47,17 +60,16 @@ async function ask() {
 // An answer may be empty and still not the last one: each request looks at a part of the history.
 async function more() {
   const mine = ++wanted;
-  const rows = $('flows').tBodies[0];
   $('older').hidden = true;
   $('state').textContent = 'searching';
   try {
     for (let added = 0; added < 200;) {
       const answer = await ask();
       if (mine !== wanted) return;
-      rows.append(...answer.flows.map(row));
+      flows.push(...answer.flows);
       added += answer.flows.length;
       before = answer.before === undefined ? null : answer.before;
-      $('caption').textContent = rows.rows.length === 0 ? 'No such flows.' : whole.format(rows.rows.length) + ' flows, the latest first';
+      show();
       if (before === null) break;
     }
     $('older').hidden = before === null;
@@ -69,9 +81,12 @@ async function more() {
 $('query').addEventListener('submit', event => {
   event.preventDefault();
   before = null;
+  flows = [];
   $('flows').tBodies[0].replaceChildren();
+  $('caption').textContent = '';
   more();
 });
 $('zone').textContent = ' (' + Intl.DateTimeFormat().resolvedOptions().timeZone + ')';
 $('older').addEventListener('click', more);
+$('order').addEventListener('change', show);
 more();

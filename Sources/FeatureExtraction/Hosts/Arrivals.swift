@@ -18,6 +18,8 @@ struct Arrivals: Sendable {
         var mac = MACAddress.zero
         /// The MAC address that it was sent to.
         var nextHop = MACAddress.zero
+        /// The flows that were opened, less those that were taken.
+        var count = 0
         /// The place of its destination in `lost`; -1 for a packet that a router sent, whose sender
         /// nobody asks for.
         var loser: Int16 = -1
@@ -48,7 +50,9 @@ struct Arrivals: Sendable {
             key: key, second: second, port: packet.port, mac: packet.sourceMAC,
             nextHop: packet.destinationMAC,
             loser: isRouted ? -1 : Int16(lost.place(of: packet.destination)))
-        noteLoss(of: places[Int(key >> 52)], to: key, second: second)
+        let old = places[Int(key >> 52)]
+        noteLoss(of: old, to: key, second: second)
+        place.count = 1 + (old.key == key && second - old.second <= Self.seconds ? old.count : 0)
         places[Int(key >> 52)] = place
         place.key = Self.key(packet.destination, packet.destinationMAC)
         hops[Int(place.key >> 52)] = place
@@ -97,6 +101,18 @@ struct Arrivals: Sendable {
             return place.isOthers(than: request)
         }
         return lost.take(at: lost.place(of: request.source), second: second)
+    }
+
+    /// Whether another host has just opened a flow from the destination of a packet to its source;
+    /// each flow is taken once.
+    mutating func take(_ packet: Packet, second: Int) -> Bool {
+        let key = Self.key(packet.destination, packet.source)
+        let index = Int(key >> 52)
+        guard places[index].key == key, second - places[index].second <= Self.seconds,
+            places[index].count > 0, places[index].isOthers(than: packet)
+        else { return false }
+        places[index].count -= 1
+        return true
     }
 
     private static func key(_ to: IPAddress, _ hop: MACAddress) -> UInt64 {

@@ -144,6 +144,9 @@ struct HostState: Sendable {
     var cardSecond = Int.min / 2
     /// The last second in which it used an address of another known host.
     var othersSecond = Int.min / 2
+    /// The first host that completed a handshake with it on a pair that is not in the baseline; 0:
+    /// none.
+    var witness: UInt64 = 0
     /// Unanswered flows opened in the current second, which is too early to count them as failed.
     var pending: UInt64 = 0
     /// Tracks whose flow was opened in the current second and has sent no request yet.

@@ -12,6 +12,7 @@ extension WindowTracker {
             packet, second: second, isRouted: links.isRouter(packet.sourceMAC))
         let sender = sender(of: packet)
         if let tag = answer(packet, sender) { return tag }
+        if isIdentification(packet) { return nil }
         let opensFlow = Self.opensFlow(packet, update)
         let peer = resolver.resolve(packet.destination, in: graph)
         if opensFlow { watch(packet, peer, sender) }

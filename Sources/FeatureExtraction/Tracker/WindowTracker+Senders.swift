@@ -157,6 +157,18 @@ extension WindowTracker {
         return true
     }
 
+    /// Whether a completed handshake shows that its opener receives what is sent to its address.
+    /// The receiver may help somebody outside to forge an address: one alone, which serves nobody
+    /// outside in the baseline, is no witness.
+    mutating func isWitnessed(_ packet: Packet, _ tag: UInt32, _ slot: Int) -> Bool {
+        guard tag & Self.newEdgeBit != 0, hosts[slot].resolved.place == .outside else {
+            return true
+        }
+        let witness = packet.destination.high ^ DistinctWindow.mix(packet.destination.low)
+        if hosts[slot].witness == 0 { hosts[slot].witness = witness }
+        return hosts[slot].witness != witness
+    }
+
     /// Notes a message of a client inside, by which it may have asked for a connection.
     mutating func noteMessage(_ packet: Packet, _ slot: Int) {
         guard hosts[slot].resolved.place == .inside, !isToItself(packet) else { return }
@@ -181,6 +193,8 @@ extension WindowTracker {
             packet.arpOperation == 1 && packet.destination != claimed
             && !links.isRouter(packet.sourceMAC) && !arrivals.isToForward(packet, second: second)
             && !arrivals.isAnswer(packet, second: second)
+            // Who was asked may ask back.
+            && !solicitations.isAnswer(packet, second: second)
         guard asks || sender.isForeign,
             resolver.resolve(sender.subject, in: graph).place != .group,
             let slot = slot(of: sender, packet)

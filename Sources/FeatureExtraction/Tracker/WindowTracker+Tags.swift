@@ -17,6 +17,13 @@ extension WindowTracker {
         tag & unsolicitedBit == 0 && tag & slotMask != 0 && tag & newEdgeBit != 0
     }
 
+    /// Whether a server asks a client that has just connected to it for the user (RFC 1413): one
+    /// question for each connection.
+    mutating func isIdentification(_ packet: Packet) -> Bool {
+        packet.ipProtocol == 6 && packet.destinationPort == 113
+            && arrivals.take(packet, second: second)
+    }
+
     /// Marks the tag of a flow that answers a question to a group.
     static let answerBit: UInt32 = 1 << 22
 

@@ -106,6 +106,13 @@ extension WindowTracker {
         station.port == 0 && links.isRouter(station.mac)
     }
 
+    /// Whether training or inventory know the host behind a station.
+    private func isKnownHost(_ station: Station) -> Bool {
+        links.isKnownHost(station.mac)
+            || station.port != 0
+                && ports.record(of: station.port).map { links.isKnownHost($0.mac) } ?? false
+    }
+
     /// Opens a dispute about an address that another station holds; otherwise the station holds it
     /// from now on.
     private mutating func dispute(
@@ -160,9 +167,12 @@ extension WindowTracker {
         claim.sourceMAC = taker.mac
         if taker.port != station.port { claim.port = taker.port }
         let sender = takerSender(taker, otherThan: address, claim)
+        // Who announced an address first may have taken it from a host that starts later.
+        let isOwnerKnown =
+            isStated || links.isKnown(holder.mac, toHave: address) || isKnownHost(taker)
         var takeover = Takeover(
             kind: kind, address: address, holder: holder.mac, isGateway: isGateway,
-            evidence: sender.evidence)
+            evidence: isOwnerKnown ? sender.evidence : .address)
         takeover.second = second
         let open = AddressDisputes.Dispute(
             takeover: takeover, packet: claim, sender: sender, taker: taker, holder: holder,

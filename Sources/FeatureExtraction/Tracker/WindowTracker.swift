@@ -286,7 +286,7 @@ public struct WindowTracker: Sendable {
             now[.nxdomain] &+= Counters.high
         }
         if update.events.contains(.acknowledged) {
-            now[.proof] &+= Counters.high
+            if isWitnessed(packet, update.tag, slot) { now[.proof] &+= Counters.high }
             noteHandshake(packet)
         }
         if update.events.contains(.fromOriginator) {
@@ -310,9 +310,12 @@ public struct WindowTracker: Sendable {
             {
                 if !relay.isExplained(by: hosts[slot].address, second: second) {
                     now[.dnsQueries] &+= 1
-                    now[.dnsNames] &+=
-                        UInt64(packet.dns.nameEntropyHundredths) << 32
-                        | UInt64(packet.dns.nameLength)
+                    // The length and the digits of an address say nothing about who asks for it.
+                    if !packet.dns.isReverse {
+                        now[.dnsNames] &+=
+                            UInt64(packet.dns.nameEntropyHundredths) << 32
+                            | UInt64(packet.dns.nameLength)
+                    }
                 }
                 hosts[slot].queryContact = Contact(to: packet, second: second)
                 noteName(packet.dns.nameDigest, slot)

@@ -80,12 +80,44 @@ extension PacketDecoder {
         message.questionType = frame.u16(at &+ 1)
         guard options.describesNames else { return true }
         message.nameDigest = hasher.digest()
+        message.isReverse = isReverse(
+            frame, from: start, suffixAt: start &+ secondLastStart, count: nameLength,
+            labels: Int(message.labelCount))
         if listedNames != nil, message.kind == .query {
             message.listedName = listedName(frame, from: start, count: nameLength)
         }
         let measured = message.labelCount > 2 ? secondLastStart : nameLength
         message.nameEntropyHundredths = entropyTable.entropyHundredths(
             of: frame, from: start, count: measured)
+        return true
+    }
+
+    /// Whether a name stands for a whole address: four decimal labels and `in-addr.arpa` (RFC 1035,
+    /// 3.5), or 32 hexadecimal digits and `ip6.arpa` (RFC 3596, 2.5).
+    private func isReverse(
+        _ frame: FrameBytes, from start: Int, suffixAt suffix: Int, count: Int, labels: Int
+    ) -> Bool {
+        guard labels == 6 || labels == 34 else { return false }
+        let isOfIPv4 = labels == 6
+        guard start &+ count &- suffix == (isOfIPv4 ? 13 : 9) else { return false }
+        var ending: UInt128 = 0
+        for offset in suffix..<(start &+ count) {
+            ending = ending << 8 | UInt128(Self.lowered(frame.u8(offset)))
+        }
+        // Each label after its length.
+        let inAddrARPA: UInt128 = 0x07_696E_2D61_6464_7204_6172_7061
+        let ip6ARPA: UInt128 = 0x03_6970_3604_6172_7061
+        guard ending == (isOfIPv4 ? inAddrARPA : ip6ARPA) else { return false }
+        var at = start
+        while at < suffix {
+            let length = Int(frame.u8(at))
+            guard length <= (isOfIPv4 ? 3 : 1) else { return false }
+            for offset in 1...max(length, 1) {
+                let byte = Self.lowered(frame.u8(at &+ offset))
+                guard 48...57 ~= byte || !isOfIPv4 && 97...102 ~= byte else { return false }
+            }
+            at &+= length &+ 1
+        }
         return true
     }
 
