@@ -160,6 +160,9 @@ let package = Package(
                 "Timestamps", "YAML", "NetworkAddresses", "SystemSupport", "HTTPClient", logging,
             ]),
         library(
+            "ImageReports",
+            uses: ["Timestamps", "SystemSupport", "TextFormats", "Workloads", "CCompression"]),
+        library(
             "BaselineGraph", uses: ["NetworkAddresses", "PacketDecoding", "Workloads"]),
         library(
             "SenderAttribution",
@@ -297,7 +300,7 @@ let package = Package(
             "Monitor",
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "Indicators", "IndicatorFiles",
-                "NetworkAddresses", "NodeInterfaces",
+                "ImageReports", "NetworkAddresses", "NodeInterfaces",
                 "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
                 "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
                 "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
@@ -309,7 +312,8 @@ let package = Package(
             "Settings",
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "YAML", "HTTPServer",
-                "IndicatorFiles", "NetworkAddresses", "PacketCapture", "Workloads", "AnomalyModel",
+                "ImageReports", "IndicatorFiles", "NetworkAddresses", "PacketCapture", "Workloads",
+                "AnomalyModel",
                 "AnomalyDetection", "Quarantine", "ProtectedAddresses", "FlowHistory",
                 "Enforcement", "Responses", "Events", "EventDelivery", "ModelFiles", "Recording",
                 "Monitor", logging, system,
@@ -318,7 +322,8 @@ let package = Package(
             "ControlServer",
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "Digests", "HTTPClient", "HTTPServer",
-                "NetworkAddresses", "PacketCapture", "FlowMetering", "AttackPatterns", "Quarantine",
+                "ImageReports", "NetworkAddresses", "PacketCapture", "FlowMetering",
+                "AttackPatterns", "Quarantine",
                 "FlowHistory", "EventStore", "Events", "HTMLReport", "Recording", "StatusReport",
                 "Monitor", "Settings", logging, system,
             ],
@@ -335,7 +340,8 @@ let package = Package(
                 "Digests", "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
                 "FlowHistory",
                 "Enforcement", "Responses", "EventStore", "Events", "HTMLReport", "ModelFiles",
-                "EventDelivery", "LeastPrivilege", "Posture", "Offline", "Recording",
+                "EventDelivery", "LeastPrivilege", "Posture", "ImageReports", "Offline",
+                "Recording",
                 "StatusReport", "Monitor",
                 "Settings", "ControlServer", logging, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -359,7 +365,7 @@ let package = Package(
             uses: [
                 "Timestamps", "HTTPServer", "NetworkAddresses", "FeatureExtraction",
                 "AttackPatterns", "AnomalyDetection", "EventStore", "Events", "ModelFiles",
-                "StatusReport", "Monitor",
+                "StatusReport", "ImageReports", "Monitor",
             ]),
         tests(of: "TextFormats", uses: ["Timestamps"]),
         tests(of: "NetworkAddresses"),
@@ -420,7 +426,8 @@ let package = Package(
         tests(
             of: "Decisions",
             uses: [
-                "Timestamps", "NetworkAddresses", "SenderAttribution", "FeatureExtraction",
+                "Timestamps", "Indicators", "NetworkAddresses", "SenderAttribution",
+                "FeatureExtraction",
                 "AttackPatterns", "AnomalyDetection", "Quarantine", "Events",
             ]),
         tests(
@@ -450,6 +457,7 @@ let package = Package(
             of: "LeastPrivilege",
             uses: ["Timestamps", "NetworkAddresses", "Workloads", "BaselineGraph", "AnomalyModel"]),
         tests(of: "Posture", uses: ["Workloads", "BaselineGraph"]),
+        tests(of: "ImageReports", uses: ["Timestamps", "SystemSupport", "Workloads"]),
         tests(of: "Offline"),
         tests(
             of: "Settings",

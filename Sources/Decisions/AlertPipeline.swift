@@ -18,6 +18,8 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
     package var incidents: IncidentTracker
     /// The folder for the packets of incidents; nil: they are not saved.
     package var sliceFolder: String?
+    /// What scanners report of a workload's image; nil: nothing that an alert says.
+    package var image: @Sendable (_ workload: String) -> Event.Alert.Image? = { _ in nil }
     /// Whether events are made; false where nobody reads them.
     package var makesEvents = true
 
@@ -73,6 +75,7 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         alert.decision = rule == nil ? .watch : .quarantine
         alert.quarantineID = rule?.id
         alert.isBlocked = rule != nil && decider.isEnforcing
+        if let image = image(verdict.workload) { alert.add(image) }
         return Event(time: Self.end(of: verdict), .alert(alert))
     }
 

@@ -117,6 +117,9 @@ extension Event {
         public var reasons: [Reason] = []
         /// What lists of indicators say of the addresses and the name that the alert is about.
         public var indicators: [IndicatorHit] = []
+        /// What scanners report of the offender's image; nil: nothing, or nothing that is known to
+        /// be exploited.
+        public internal(set) var image: Image?
         public var decision: Decision?
         /// The rule that acts on the offender.
         public var quarantineID: String?

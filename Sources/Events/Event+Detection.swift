@@ -65,7 +65,7 @@ extension Event.Severity {
         // What is listed is looked at first.
         guard verdict.indicators.contains(where: { $0.confidence >= IndicatorHit.confident })
         else { return }
-        self = self == .low ? .medium : .high
+        self = raised
     }
 }
 

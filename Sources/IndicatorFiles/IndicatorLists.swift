@@ -1,6 +1,5 @@
 public import Indicators
 public import NetworkAddresses
-internal import SystemPackage
 import SystemSupport
 import Timestamps
 
@@ -16,14 +15,11 @@ public struct IndicatorLists: Sendable {
         public var failures: [ListReport] { reports.filter { $0.failure != nil } }
     }
 
-    /// The most files of a folder.
-    static let mostFiles = 1000
-
     /// What the table in use was made of.
     private struct Basis: Equatable {
         var entries: [IndicatorEntry]
         var exempt: [IPPrefix]
-        var versions: [String: ListFile.Version?]
+        var versions: [String: InputFile.Version?]
     }
 
     private var basis: Basis?
@@ -45,10 +41,10 @@ public struct IndicatorLists: Sendable {
     /// - Returns: nil where nothing has changed.
     public mutating func read(_ entries: [IndicatorEntry], exempt: [IPPrefix]) -> Outcome? {
         let places = entries.map { (entry: $0, files: Self.files(of: $0)) }
-        var versions: [String: ListFile.Version?] = [:]
+        var versions: [String: InputFile.Version?] = [:]
         for place in places {
             for file in (try? place.files.get()) ?? [] {
-                versions[file.path] = ListFile.version(file.path)
+                versions[file.path] = InputFile.version(file.path)
             }
         }
         // Private addresses are refused in any case: containers come and go without a new table.
@@ -110,7 +106,7 @@ public struct IndicatorLists: Sendable {
             return report
         }
         do throws(IOError) {
-            let open = try ListFile(file.path)
+            let open = try InputFile(file.path, limit: ListReader.mostBytes)
             guard let number = builder.add(source) else {
                 throw .input(path: file.path, reason: "is one list too many")
             }
@@ -152,28 +148,11 @@ public struct IndicatorLists: Sendable {
     }
 
     private static func names(of entry: IndicatorEntry) throws(IOError) -> [File] {
-        // A file that is absent is reported when it is opened.
-        guard let status = try? Files.status(entry.path), status.isFolder else {
+        guard let names = try InputFile.names(inFolder: entry.path) else {
             return [(entry.name, entry.path)]
         }
-        let names: [String]
-        do throws(Errno) {
-            names = try Files.names(in: OpenFile(entry.path, .readOnly, [.directory])).filter {
-                isList($0) && (try? Files.status("\(entry.path)/\($0)").isFolder) != true
-            }
-        } catch {
-            throw .input(path: entry.path, reason: "\(error)")
-        }
-        guard names.count <= mostFiles else {
-            throw .input(path: entry.path, reason: "has more than \(mostFiles) files")
-        }
-        return names.sorted().map { ("\(entry.name)/\($0)", "\(entry.path)/\($0)") }
-    }
-
-    /// Whether a file of a folder is a list: not hidden, no copy that is being written, and not the
-    /// directory of a MISP feed.
-    private static func isList(_ name: String) -> Bool {
-        !name.hasPrefix(".") && name != "manifest.json" && name != "hashes.csv"
-            && ![".tmp", ".part", ".new", "~"].contains { name.hasSuffix($0) }
+        // The directory of a MISP feed is no list.
+        return names.filter { $0 != "manifest.json" && $0 != "hashes.csv" }
+            .map { ("\(entry.name)/\($0)", "\(entry.path)/\($0)") }
     }
 }

@@ -5,12 +5,15 @@ import SystemSupport
 /// Reads one file into a table's builder.
 struct ListReader: ~Copyable {
     static let longestLine = 4096
+    /// The most bytes of a list; JSON takes more memory.
+    static let mostBytes: Int64 = 256 << 20
+    private static let mostBytesOfJSON: Int64 = 32 << 20
     private static let chunkSize = 1 << 18
 
     private(set) var report: ListReport
     private let source: UInt16
     private let confidence: UInt8
-    private var file: ListFile
+    private var file: InputFile
     /// The listing of a plain list's entries.
     private var listing: Listing
     /// Whether lines of a hosts file were read.
@@ -20,7 +23,7 @@ struct ListReader: ~Copyable {
     /// A sixteenth of the IPv4 addresses, which is the most that a list may cover.
     private static let mostAddresses: UInt64 = 1 << 28
 
-    init(_ report: ListReport, file: consuming ListFile, source: UInt16, confidence: Int) {
+    init(_ report: ListReport, file: consuming InputFile, source: UInt16, confidence: Int) {
         self.report = report
         self.source = source
         self.confidence = UInt8(clamping: min(max(confidence, 0), 100))
@@ -168,19 +171,12 @@ struct ListReader: ~Copyable {
     private mutating func readJSON(
         _ begin: ArraySlice<UInt8>, _ builder: inout IndicatorTableBuilder
     ) throws(IOError) {
-        guard file.version.size <= ListFile.mostBytesOfJSON else {
+        guard file.version.size <= Self.mostBytesOfJSON else {
             throw broken(
                 "has \(file.version.size) bytes; JSON has at most "
-                    + "\(ListFile.mostBytesOfJSON >> 20) MiB")
+                    + "\(Self.mostBytesOfJSON >> 20) MiB")
         }
-        var bytes = Array(begin)
-        bytes.reserveCapacity(Int(file.version.size))
-        var buffer = [UInt8](repeating: 0, count: Self.chunkSize)
-        while true {
-            let count = try file.read(into: &buffer)
-            if count == 0 { break }
-            bytes += buffer[..<count]
-        }
+        let bytes = try file.readToEnd(after: begin)
         let document: IndicatorDocument
         do throws(DocumentError) { document = try IndicatorDocument(bytes) } catch {
             throw broken(error.reason)

@@ -12,6 +12,7 @@ internal import FeatureExtraction
 package import FlowHistory
 internal import FlowMetering
 internal import FoundationEssentials
+public import ImageReports
 public import IndicatorFiles
 internal import ModelFiles
 internal import NetworkAddresses
@@ -60,6 +61,8 @@ public struct Monitor {
         public var decisionSources: [DecisionSource] = []
         /// Lists of addresses and names that are known to be bad.
         public var indicators: [IndicatorEntry] = []
+        /// What scanners report of images.
+        public var imageReports = ImageReportOptions()
         public var discovery = ProtectedDiscovery()
         /// How long a node without a model learns before it judges.
         public var learningTime = Interval.seconds(86_400)
@@ -208,12 +211,10 @@ public struct Monitor {
         }
         let one = options.interfaces.count == 1 ? options.interfaces[0] : nil
         let decisions = DecisionThread(
-            alerts: AlertPipeline(
-                modelID: model?.identifier ?? "",
-                origin: one.map(Event.Alert.Origin.interface),
-                decider: LiveDecider(
-                    quarantine: quarantine.service, enforcement: enforcement,
-                    logger: logger), openLimit: options.limits.hostLimit),
+            alerts: alerts(
+                of: model, origin: one.map(Event.Alert.Origin.interface),
+                LiveDecider(
+                    quarantine: quarantine.service, enforcement: enforcement, logger: logger)),
             dispatcher: dispatcher, hub: hub, recorder: recorder, logger: logger,
             rulesChanged: { responses.wake() })
         defer { decisions.stop() }
@@ -236,16 +237,30 @@ public struct Monitor {
         let indicators = IndicatorWatch(
             options.indicators, quarantine: quarantine.service, live: live, logger: logger)
         defer { indicators.stop() }
+        let images = ImageWatch(options.imageReports, live: live, hub: hub, logger: logger)
+        defer { images.stop() }
         var watch = MonitorLoop(
             monitor: self,
             parts: MonitorParts(
                 source: source, live: live, decisions: decisions, quarantine: quarantine.service,
-                responses: responses, feed: feed, indicators: indicators, recorder: recorder,
-                recording: recording,
-                history: history, logger: logger),
+                responses: responses, feed: feed, indicators: indicators, images: images,
+                recorder: recorder, recording: recording, history: history, logger: logger),
             requests: requests)
         guard let model = try model ?? watch.learn() else { return }
         try watch.run(by: model)
+    }
+
+    /// What makes alerts of verdicts, with what scanners report of the offenders' images.
+    private func alerts(
+        of model: Model?, origin: Event.Alert.Origin?, _ decider: sending LiveDecider
+    ) -> sending AlertPipeline<LiveDecider> {
+        var alerts = AlertPipeline(
+            modelID: model?.identifier ?? "", origin: origin, decider: decider,
+            openLimit: options.limits.hostLimit)
+        alerts.image = { [hub] workload in
+            Event.Alert.Image(hub.imageSummary(of: workload), at: Clock.now())
+        }
+        return alerts
     }
 
     /// - Throws: `IOError.input` where another monitor enforces here.

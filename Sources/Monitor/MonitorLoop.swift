@@ -287,6 +287,7 @@ struct MonitorLoop {
             parts.responses.replace(options.responses)
             parts.feed.follow(options.decisionSources)
             parts.indicators.follow(options.indicators)
+            parts.images.follow(options.imageReports)
             watch(interfaces: options.interfaces)
             logger.info("configuration, model and feedback were read again")
             return model

@@ -13,6 +13,7 @@ struct MonitorParts {
     let responses: ResponseEngine
     let feed: DecisionFeed
     let indicators: IndicatorWatch
+    let images: ImageWatch
     let recorder: EventRecorder
     let recording: PacketRecording?
     /// Nil: flows are not kept.

@@ -1,6 +1,7 @@
 import EventDelivery
 import Enforcement
 import FlowHistory
+import ImageReports
 import IndicatorFiles
 import Logging
 import Monitor
@@ -54,6 +55,7 @@ extension Configuration {
                 .value("max_age", \.maximumAge, .span(60...34_560_000)),
                 .value("confidence", \.confidence, .number(1...100)),
             ], from: IndicatorEntry(name: "", path: "")),
+        .section("image_reports", \.monitor.imageReports, imageReportKeys) { $0.fault },
         .section("control", \.control, controlKeys, needsRestart: true) { $0.fault },
         .section("quarantine", \.monitor, quarantineKeys),
         .records(
@@ -114,6 +116,13 @@ extension Configuration {
     private static let historyKeys: [SettingKey<HistoryOptions>] = [
         .value("age", \.age, .never(or: .span(60...31_536_000))),
         .value("size", \.bytes, .bytes((16 << 20)...(1 << 44))),
+    ]
+
+    private static let imageReportKeys: [SettingKey<ImageReportOptions>] = [
+        .value("paths", \.paths, .list(.text)),
+        .value("known_exploited", \.knownExploited, .optional(.text)),
+        .value("epss", \.epss, .optional(.text)),
+        .value("max_age", \.maximumAge, .span(3600...34_560_000)),
     ]
 
     private static let controlKeys: [SettingKey<ControlOptions>] = [

@@ -15,12 +15,13 @@ struct Lazaret: AsyncParsableCommand {
 
             Exit codes: 0 done; 1 failed; 2 bad usage or configuration; 3 anomalies found (replay \
             with --exit-code), traffic that the policy forbids (policy check) or that the baseline \
-            lacks (check), or findings (posture).
+            lacks (check), or findings (posture, images).
             """,
         version: Version.text,
         subcommands: [
             FlowsCommand.self, TrainCommand.self, ReplayCommand.self, EvaluateCommand.self,
             CheckCommand.self, ModelCommand.self, PolicyCommand.self, PostureCommand.self,
+            ImagesCommand.self,
             MonitorCommand.self, StatusCommand.self, TopCommand.self,
             EventsCommand.self, IncidentsCommand.self, MuteCommand.self, ExplainCommand.self,
             FeedbackCommand.self, QuarantineCommand.self, EnforcementCommand.self,

@@ -1,7 +1,9 @@
 import Foundation
+import ImageReports
 import ModelFiles
 import StatusReport
 import Testing
+import Timestamps
 
 @testable import ControlServer
 @testable import HTTPServer
@@ -108,6 +110,9 @@ struct OpenAPITests {
         }
         client.hub.publish(contacts: [.init(from: "a", to: "b", service: "tcp/80")])
         client.hub.configuration = "enforce: true\n"
+        var image = ImageSummary(image: "web:1", imageID: "c0c0c0c0c0c0")
+        image.scanned = .epoch
+        client.hub.publish(images: ["web": image])
         client.hub.scores.record("web", score: 0.99, second: Int(Date().timeIntervalSince1970))
         var checked = 0
         for operation in ControlRoutes.operations where operation.method == .get {
@@ -122,7 +127,7 @@ struct OpenAPITests {
             #expect(faults.isEmpty, "\(operation.path): \(faults)")
             checked += 1
         }
-        #expect(checked == 6)
+        #expect(checked == 7)
     }
 
     /// The deviations of a value from a schema: types, members, items, minima.

@@ -1,6 +1,7 @@
 import AttackPatterns
 import Events
 import FeatureExtraction
+import Indicators
 import NetworkAddresses
 import Quarantine
 import SenderAttribution
@@ -114,6 +115,44 @@ struct AlertPipelineTests {
     ) {
         let result = pipeline.process(verdict(at: 99, level: level, isFarBeyond: isFarBeyond))
         #expect(result.events[0].severity == severity)
+    }
+
+    /// What a report says changes no decision and no fence, and raises severity by one level at
+    /// most, together with indicators.
+    @Test(arguments: [false, true]) func imagesChangeNoDecision(isWeak: Bool) throws {
+        let image = Event.Alert.Image(
+            id: "c0c0c0c0c0c0", reference: "shop/web:2.4", isWeak: isWeak,
+            findings: .init(critical: 7, high: 0, medium: 1, low: 0, unknown: 0), fixable: 3,
+            knownExploited: (1...7).map { "CVE-2026-000\($0)" }, highestEPSS: 0.9,
+            reportAgeSeconds: 200_000)
+        let hit = IndicatorHit(
+            value: "203.0.113.9", isName: false,
+            sources: [.init(name: "l", object: "203.0.113.9", ageSeconds: 1, confidence: 80)],
+            listCount: 1)
+        var (plain, reported) = (AlertPipelineTests().pipeline, AlertPipelineTests().pipeline)
+        reported.image = { $0 == "web" ? image : nil }
+        for (number, level) in [
+            Verdict.Level.watch, .quarantine, .quarantine, .watch, .quarantine,
+        ].enumerated() {
+            var verdict = verdict(at: 99 + 10 * number, level: level)
+            if number > 2 { verdict.indicators = [hit] }
+            let (one, other) = (plain.process(verdict), reported.process(verdict))
+            #expect(one.outcomes.map(\.decision) == other.outcomes.map(\.decision))
+            #expect(changes(one.events) == changes(other.events))
+            for (before, after) in zip(alerts(one.events), alerts(other.events)) {
+                let isRaised = !isWeak && number <= 2
+                #expect(
+                    after.severity.rawValue
+                        == max(1, before.severity.rawValue - (isRaised ? 1 : 0)))
+                #expect(after.decision == before.decision && after.score == before.score)
+                #expect(after.quarantineID == before.quarantineID)
+                #expect(before.image == nil && after.image?.knownExploitedCount == 7)
+                #expect(after.image?.knownExploited.count == 5)
+                let reason = after.reasons.last?.text ?? ""
+                #expect(reason.contains("CVE-2026-0005 and 2 more; the report is 2 days old"))
+                #expect(reason.contains("tag alone") == isWeak)
+            }
+        }
     }
 
     @Test mutating func identifiersFollowFromModelAndWindow() {

@@ -61,6 +61,27 @@ struct EVETests {
         #expect(line.contains(fields), "\(line)")
     }
 
+    @Test func anImageIsWrittenAndRead() throws {
+        var alert = Samples.rankedAlert
+        alert.add(
+            Event.Alert.Image(
+                id: "c0c0c0c0c0c0", reference: "shop/web:2.4", isWeak: false,
+                findings: .init(critical: 1, high: 2, medium: 3, low: 4, unknown: 5), fixable: 6,
+                knownExploited: (1...7).map { "CVE-2026-000\($0)" }, highestEPSS: 0.25,
+                reportAgeSeconds: 60))
+        let event = Event(time: Samples.time, .alert(alert))
+        #expect(
+            event.eve.contains(
+                """
+                "image":{"id":"c0c0c0c0c0c0","reference":"shop/web:2.4","join":"strong",\
+                "findings":{"critical":1,"high":2,"medium":3,"low":4,"unknown":5},"fixable":6,\
+                "known_exploited":["CVE-2026-0001","CVE-2026-0002","CVE-2026-0003",\
+                "CVE-2026-0004","CVE-2026-0005"],"known_exploited_count":7,"highest_epss":0.25,\
+                "report_age_s":60}
+                """), "\(event.eve)")
+        #expect(try Event(eve: Data(event.eve.utf8)) == event)
+    }
+
     @Test func linesOfTheFirstVersionAreReadWithAllFields() throws {
         var kinds: [Event.Kind: Int] = [:]
         for line in try Samples.firstVersionLines() {

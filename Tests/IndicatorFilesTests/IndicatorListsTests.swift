@@ -153,7 +153,7 @@ struct IndicatorListsTests {
     /// A list that is replaced while it is read is read whole or refused, never half of each.
     @Test func aListThatChangesWhileItIsReadIsRefused() throws {
         let path = try scratch.write("a", Data("198.51.100.7\n198.51.100.8\n".utf8))
-        var file = try ListFile(path)
+        var file = try InputFile(path, limit: 1 << 20)
         var buffer = [UInt8](repeating: 0, count: 8)
         #expect(try file.read(into: &buffer) == 8)
         let handle = try #require(FileHandle(forWritingAtPath: path))
@@ -172,7 +172,7 @@ struct IndicatorListsTests {
         let new = try scratch.write("new", Data("192.0.2.1\n".utf8))
         let link = scratch.path("link")
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: old)
-        var file = try ListFile(link)
+        var file = try InputFile(link, limit: 1 << 20)
         try FileManager.default.removeItem(atPath: link)
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: new)
         var (bytes, buffer) = ([UInt8](), [UInt8](repeating: 0, count: 8))

@@ -130,6 +130,13 @@ struct ConfigurationTests {
             history:
               age: 1d
               size: 2GiB
+            indicators:
+              - {name: 'l', path: '/etc/l', max_age: 1d, confidence: 7}
+            image_reports:
+              paths: ['/etc/reports', '/etc/r.json']
+              known_exploited: '/etc/k.json'
+              epss: '/etc/e.csv.gz'
+              max_age: 2d
             control:
               socket: never
               port: 9000
@@ -174,7 +181,7 @@ struct ConfigurationTests {
         #expect(try read(text).text == text)
         let sections: Set = [
             "capture:", "record:", "limits:", "workloads:", "syslog:", "webhook:", "keep:",
-            "history:", "control:", "quarantine:", "  subnets:",
+            "history:", "image_reports:", "control:", "quarantine:", "  subnets:",
         ]
         let same = Set(text.split(separator: "\n")).intersection(
             Configuration().text.split(separator: "\n"))

@@ -14,12 +14,15 @@ public final class ScriptedEngine: Sendable {
         public var since: Timestamp
         /// The labels of its image; its containers have them too.
         public var imageLabels: [String: String] = [:]
+        public var mac: String
 
         public init(
             id: String, name: String, labels: [String: String] = [:], v4: String, v6: String,
-            since: Timestamp, imageLabels: [String: String] = [:]
+            since: Timestamp, imageLabels: [String: String] = [:],
+            mac: String = "02:42:0a:00:00:05"
         ) {
             self.id = id
+            self.mac = mac
             self.imageLabels = imageLabels
             self.name = name
             self.labels = labels
@@ -37,16 +40,20 @@ public final class ScriptedEngine: Sendable {
         var streams: [ScriptedServer.Stream] = []
         var server: ScriptedServer?
         var lists = 0
+        var imageQueries = 0
         var hidesImages = false
     }
 
     public let path: String
+    /// Of its network.
+    private let subnet: String
     private let state = Mutex(State())
 
     static let network = String(repeating: "ab", count: 32)
 
-    public init(path: String) throws {
+    public init(path: String, subnet: String = "10.0.0.0/16") throws {
         self.path = path
+        self.subnet = subnet
         try start()
     }
 
@@ -72,6 +79,7 @@ public final class ScriptedEngine: Sendable {
     }
 
     public var lists: Int { state.withLock { $0.lists } }
+    public var imageQueries: Int { state.withLock { $0.imageQueries } }
     public var listeners: Int { state.withLock { $0.streams.count } }
 
     private func answer(_ request: ScriptedServer.Request) -> ScriptedServer.Answer {
@@ -86,8 +94,8 @@ public final class ScriptedEngine: Sendable {
             if target == "/containers/json" { state.lists += 1 }
             return state.running.values.sorted { $0.id < $1.id }
         }
-        if target == "/networks" { return .whole(200, "[\(Self.describe([]))]") }
-        if target.hasPrefix("/networks/") { return .whole(200, Self.describe(running)) }
+        if target == "/networks" { return .whole(200, "[\(describe([]))]") }
+        if target.hasPrefix("/networks/") { return .whole(200, describe(running)) }
         if target.hasPrefix("/containers/json") {
             let wanted = running.filter { target == "/containers/json" || target.contains($0.id) }
             return .whole(200, "[\(wanted.map(Self.describe).joined(separator: ","))]")
@@ -97,6 +105,7 @@ public final class ScriptedEngine: Sendable {
             running.first { target == "/images/\($0.image)/json" }
             ?? running.first { target == "/images/sha256:\($0.id)/json" }
         if let image {
+            state.withLock { $0.imageQueries += 1 }
             guard !hidesImages else { return .whole(403, "no") }
             return .whole(200, #"{"Config":{"Labels":\#(Self.json(image.imageLabels))}}"#)
         }
@@ -119,20 +128,20 @@ public final class ScriptedEngine: Sendable {
         "ImageID":"sha256:\(life.id)",\
         "Created":\(life.since.second),"State":"running","Labels":\(json(life.allLabels)),\
         "NetworkSettings":{"Networks":{"net":{"IPAddress":"\(life.v4)","GlobalIPv6Address":\
-        "\(life.v6)","MacAddress":"02:42:0a:00:00:05"}}}}
+        "\(life.v6)","MacAddress":"\(life.mac)"}}}}
         """
     }
 
-    private static func describe(_ lives: [Life]) -> String {
+    private func describe(_ lives: [Life]) -> String {
         let members = lives.map {
             #"""
-            "\#($0.id)":{"Name":"\#($0.name)","MacAddress":"02:42:0a:00:00:05",\#
+            "\#($0.id)":{"Name":"\#($0.name)","MacAddress":"\#($0.mac)",\#
             "IPv4Address":"\#($0.v4)/16","IPv6Address":"\#($0.v6)/64"}
             """#
         }
         return """
-            {"Name":"net","Id":"\(network)","Driver":"bridge",\
-            "IPAM":{"Config":[{"Subnet":"10.0.0.0/16"},\
+            {"Name":"net","Id":"\(Self.network)","Driver":"bridge",\
+            "IPAM":{"Config":[{"Subnet":"\(subnet)"},\
             {"Subnet":"fd00::/64"}]},"Options":{},"Containers":{\(members.joined(separator: ","))}}
             """
     }

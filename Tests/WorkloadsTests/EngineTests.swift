@@ -51,6 +51,20 @@ private func address(_ text: String) throws -> IPAddress { try #require(IPAddres
             imageLabels: imageLabels)
     }
 
+    @Test func eachImageIsAskedForOnce() async throws {
+        let life = life(7, spot: 1)
+        engine.begin(life)
+        let source = ContainerEngine(
+            name: "docker", path: engine.path, naming: naming, directory: directory)
+        for _ in 0..<3 {
+            let images = try await source.runningImages()
+            #expect(images.map(\.workload) == ["job"] && images.map(\.container) == ["job-7"])
+            #expect(images.first?.identity.digests == [life.id])
+            #expect(images.first?.identity.tags == ["docker.io/library/job:1"])
+        }
+        #expect(engine.imageQueries == 1)
+    }
+
     private static let shop = [
         "com.docker.compose.project": "shop", "com.docker.compose.service": "web",
     ]

@@ -10,7 +10,7 @@ internal import Timestamps
 enum ControlRoutes {
     static let operations: [Operation] =
         healthOperations + statusOperations + eventOperations + packetOperations + triageOperations
-        + flowOperations + enforcementOperations + quarantineOperations
+        + flowOperations + imageOperations + enforcementOperations + quarantineOperations
         + [
             Operation(
                 .get, "/api/v1/openapi.json", "This document", answers: .json(.anyObject)

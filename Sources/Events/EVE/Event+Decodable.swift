@@ -91,7 +91,7 @@ extension Event.Alert {
 
     private enum Key: String, CodingKey {
         case workload, offender, mac, score, threshold, baseline, pattern, technique, reasons
-        case indicators, decision, evidence, port, handshakes, forged, resets
+        case indicators, image, decision, evidence, port, handshakes, forged, resets
         case eventID = "event_id"
         case windowStart = "window_start"
         case windowEnd = "window_end"
@@ -139,6 +139,7 @@ extension Event.Alert {
         modelID = try details.decodeIfPresent(String.self, forKey: .modelID)
         reasons = try details.decode([Reason].self, forKey: .reasons)
         indicators = try details.decodeIfPresent([IndicatorHit].self, forKey: .indicators) ?? []
+        image = try details.decodeIfPresent(Image.self, forKey: .image)
         decision = try details.decodeIfPresent(String.self, forKey: .decision)
             .flatMap(Decision.init)
         quarantineID = try details.decodeIfPresent(String.self, forKey: .quarantineID)

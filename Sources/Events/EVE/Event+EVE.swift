@@ -105,6 +105,7 @@ extension Event.Alert {
         object.put(
             "reasons", json: "[" + reasons.map { $0.json(scale) }.joined(separator: ",") + "]")
         if !indicators.isEmpty { object.put("indicators", indicators.map(\.object)) }
+        if let image { object.put("image", image.object) }
         object.put("decision", decision?.rawValue)
         object.put("quarantine_id", quarantineID)
         if let attribution {

@@ -24,8 +24,8 @@ public final class LiveWorkloads: Sendable {
     /// The operator's inventory, and the one stored in the model.
     let given: Inventory
     let remembered: Inventory
-    private let engines: [ContainerEngine]
-    private let cluster: KubernetesSource?
+    let engines: [ContainerEngine]
+    let cluster: KubernetesSource?
     private let work = Mutex<[Task<Void, Never>]>([])
     private let seen = Mutex(0)
     private let running = DispatchGroup()
@@ -110,8 +110,7 @@ public final class LiveWorkloads: Sendable {
     /// Starts to follow every source, and waits a moment for those that are available.
     public func start(logger: Logger) {
         for engine in engines {
-            let isAsked = engine.name == "docker" ? options.docker : options.podman
-            if isAsked != .auto, !engine.isPresent {
+            if isNamed(engine), !engine.isPresent {
                 logger.warning("\(engine.name): \(engine.path) is not there; waiting for it")
             }
             run { await engine.run(logger: logger) }
@@ -120,6 +119,11 @@ public final class LiveWorkloads: Sendable {
         let end = Date().addingTimeInterval(3)
         let expected = engines.count(where: \.isPresent) + (cluster == nil ? 0 : 1)
         while Date() < end, answering < expected { rest(.milliseconds(10)) }
+    }
+
+    /// Whether the configuration names the engine's socket.
+    func isNamed(_ engine: ContainerEngine) -> Bool {
+        (engine.name == "docker" ? options.docker : options.podman) != .auto
     }
 
     /// Where the container engines are expected, such as `docker /var/run/docker.sock`; empty: none
@@ -144,7 +148,7 @@ public final class LiveWorkloads: Sendable {
 
     private var answering: Int { directory.states().count { $0.state != .absent } }
 
-    private func run(_ body: @escaping @Sendable () async -> Void) {
+    func run(_ body: @escaping @Sendable () async -> Void) {
         running.enter()
         let task = Task.detached { [running] in
             await body()
@@ -159,9 +163,7 @@ public final class LiveWorkloads: Sendable {
     public func listOnce() async -> [(source: String, reason: String)] {
         var failures: [(source: String, reason: String)] = []
         for engine in engines {
-            let isAsked =
-                engine.name == "docker" ? options.docker != .auto : options.podman != .auto
-            guard engine.isPresent || isAsked else { continue }
+            guard engine.isPresent || isNamed(engine) else { continue }
             do { try await engine.list() } catch {
                 failures.append(("\(engine.name) \(engine.path)", "\(error)"))
             }

@@ -53,6 +53,7 @@ public final class MonitorHub: Sendable {
 
     let scores = ScoreHistory()
     let mutes = MuteList()
+    let imageTable = Mutex<ImageTable>(ImageTable())
     /// A lock of its own: publishing an event does not wait for readers of other state.
     let stream = Mutex(Stream())
     private let state = Mutex(State())

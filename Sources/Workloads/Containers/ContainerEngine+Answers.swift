@@ -37,10 +37,16 @@ struct EngineContainer: Decodable {
         var NetworkMode: String?
     }
 
+    struct Descriptor: Decodable {
+        var digest: String?
+    }
+
     var Id: String
     var Names: [String]?
     var Image: String?
     var ImageID: String?
+    /// Of Docker 28 and later with containerd's images.
+    var ImageManifestDescriptor: Descriptor?
     var Created: Int64?
     var State: String?
     var Labels: [String: String]?

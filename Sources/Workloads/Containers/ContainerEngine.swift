@@ -18,7 +18,7 @@ public struct ContainerEngine: Sendable {
     public let path: String
     let directory: WorkloadDirectory
     let naming: WorkloadNaming
-    let images = ImageLabels()
+    let images = EngineImages()
 
     public init(
         name: String, path: String, naming: WorkloadNaming, directory: WorkloadDirectory
@@ -29,7 +29,7 @@ public struct ContainerEngine: Sendable {
         self.directory = directory
     }
 
-    private var source: String { "\(name) \(path)" }
+    var source: String { "\(name) \(path)" }
 
     /// Whether the socket's path exists.
     public var isPresent: Bool { Files.exists(path) }
@@ -266,7 +266,7 @@ public struct ContainerEngine: Sendable {
         directory.setState(source, .connected)
     }
 
-    private func pods(_ http: SourceConnection) async throws -> [String: PodmanPod] {
+    func pods(_ http: SourceConnection) async throws -> [String: PodmanPod] {
         PodmanPod.pods(
             of: try await http.get(
                 Lenient<PodmanContainer>.self, "/v4.0.0/libpod/containers/json?all=true"
@@ -320,13 +320,7 @@ public struct ContainerEngine: Sendable {
         _ all: [EngineContainer], _ http: SourceConnection
     ) async throws -> [(address: IPAddress, lease: Lease)] {
         let pod = pods[found.Id]
-        let owner = pod.flatMap { pod in
-            pod.infra == found.Id ? ContainerOwner(scope: pod.name, name: pod.name) : nil
-        }
-        let container = try await container(
-            id: found.Id, name: found.name, image: found.Image ?? "", digest: found.ImageID ?? "",
-            labels: found.Labels ?? [:], owner: owner, of: found.ImageID ?? found.Image ?? "",
-            http)
+        let container = try await container(of: found, in: pod, http)
         let shared = pod.flatMap { pod in
             pod.infra == found.Id ? nil : addresses(ofInfra: pod.infra, all)
         }

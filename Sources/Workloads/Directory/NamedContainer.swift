@@ -27,12 +27,17 @@ package struct PodNames: Decodable {
     package var isOver: Bool { pod.isOver }
 
     /// The name of its workload.
-    package func workload(_ naming: WorkloadNaming) -> String {
-        let space = pod.metadata?.namespace ?? "default"
+    package func workload(_ naming: WorkloadNaming) -> String { pod.workload(naming) }
+}
+
+extension KubernetesObject {
+    /// The name of a pod's workload.
+    func workload(_ naming: WorkloadNaming) -> String {
+        let space = metadata?.namespace ?? "default"
         return naming.container(
-            id: pod.metadata?.uid ?? "", name: "\(space)/\(pod.metadata?.name ?? "")", image: "",
-            labels: pod.metadata?.labels ?? [:],
-            owner: ContainerOwner(scope: space, name: "\(space)/\(pod.owner)")
+            id: metadata?.uid ?? "", name: "\(space)/\(metadata?.name ?? "")", image: "",
+            labels: metadata?.labels ?? [:],
+            owner: ContainerOwner(scope: space, name: "\(space)/\(owner)")
         ).workload
     }
 }

@@ -25,7 +25,10 @@ struct KubernetesObject: Decodable {
     }
 
     struct Part: Decodable {
+        var name: String?
         var image: String?
+        /// Of a container that runs.
+        var imageID: String?
     }
 
     struct Status: Decodable {
@@ -34,6 +37,8 @@ struct KubernetesObject: Decodable {
         var podIPs: Lenient<PodIP>?
         var startTime: String?
         var addresses: Lenient<Place>?
+        var containerStatuses: Lenient<Part>?
+        var ephemeralContainerStatuses: Lenient<Part>?
     }
 
     struct PodIP: Decodable {

@@ -154,13 +154,29 @@ public struct KubernetesSource: Sendable {
 
     // MARK: - List and watch
 
+    /// The pods of this node with the images of their containers.
+    public func runningImages() async throws -> [RunningImage] {
+        guard let pods = all.first else { return [] }
+        let found = try await objects(of: pods, connection()).objects
+        return found.flatMap { $0.runningImages(naming, source: source) }
+    }
+
     /// - Returns: the list's version.
     private func list(_ kind: Kind, _ http: SourceConnection) async throws -> String {
+        let asked = Clock.now()
+        let (objects, version) = try await objects(of: kind, http)
+        kind.takeAll(objects, asked)
+        return version
+    }
+
+    /// All objects of a kind, and the list's version.
+    private func objects(
+        of kind: Kind, _ http: SourceConnection
+    ) async throws -> (objects: [KubernetesObject], version: String) {
         var objects: [KubernetesObject] = []
         var version = ""
         var next: String?
         var pages = 0
-        let asked = Clock.now()
         repeat {
             var path = kind.path + (kind.path.contains("?") ? "&" : "?") + "limit=500"
             if let next { path += "&continue=\(next.percentEncoded)" }
@@ -176,8 +192,7 @@ public struct KubernetesSource: Sendable {
                     path: kind.path, reason: "a list of more than \(Self.pageLimit) pages")
             }
         } while next != nil && objects.count < LeaseTable.addressLimit
-        kind.takeAll(objects, asked)
-        return version
+        return (objects, version)
     }
 
     private func setState(_ kind: Kind, lost reason: String?) {

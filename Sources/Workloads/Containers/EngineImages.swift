@@ -6,15 +6,41 @@ struct EngineImage: Decodable {
         var Labels: [String: String]?
     }
 
+    struct Content: Decodable {
+        var Layers: [String]?
+    }
+
+    var Id: String?
+    /// Podman's name for the digest of its manifest.
+    var Digest: String?
+    var RepoDigests: [String]?
+    var RepoTags: [String]?
+    var RootFS: Content?
     var Config: Configuration?
+
+    var identity: ImageIdentity {
+        var identity = ImageIdentity()
+        identity.add(digest: Id)
+        identity.add(digest: Digest)
+        for text in RepoDigests ?? [] { identity.add(digest: text) }
+        for text in RepoTags ?? [] { identity.add(reference: text) }
+        identity.set(layers: RootFS?.Layers ?? [])
+        return identity
+    }
 }
 
-/// The labels of an engine's images. A container inherits these; they were not set when it was
-/// started.
-final class ImageLabels: Sendable {
+/// What an engine says of its images; each is asked for once.
+final class EngineImages: Sendable {
+    struct Known: Sendable {
+        /// The labels that may name a workload. A container inherits these; they were not set when
+        /// it was started.
+        var labels: [String: String]
+        var identity: ImageIdentity
+    }
+
     private struct State {
         /// By digest, which always names the same image.
-        var known: [String: [String: String]] = [:]
+        var known: [String: Known] = [:]
         /// Why the engine refuses; nil once it was read.
         var refusal: String?
         var isRefused = false
@@ -26,12 +52,12 @@ final class ImageLabels: Sendable {
 
     private let state = Mutex(State())
 
-    /// The labels of `image` that may name a workload; nil if the engine does not return them.
+    /// What the engine says of `image`; nil if it does not say it.
     ///
     /// - Parameter image: a digest or a reference.
-    func labels(
-        of image: String, _ naming: WorkloadNaming, _ http: SourceConnection
-    ) async throws -> [String: String]? {
+    func image(
+        _ image: String, _ naming: WorkloadNaming, _ http: SourceConnection
+    ) async throws -> Known? {
         if let known = state.withLock({ $0.known[image] }) { return known }
         guard Self.isReference(image) else { return nil }
         let answer: EngineImage
@@ -48,13 +74,14 @@ final class ImageLabels: Sendable {
             return nil
         }
         let labels = (answer.Config?.Labels ?? [:]).filter { naming.mayName($0.key) }
-        if image.hasPrefix("sha256:"), labels.byteCount <= Self.byteLimit {
+        let known = Known(labels: labels, identity: answer.identity)
+        if ImageIdentity.digest(image) != nil, labels.byteCount <= Self.byteLimit {
             state.withLock { state in
                 if state.known.count >= Self.imageLimit { state.known.removeAll() }
-                state.known[image] = labels
+                state.known[image] = known
             }
         }
-        return labels
+        return known
     }
 
     /// Returns why the engine refuses to describe its images, once.
@@ -82,6 +109,21 @@ final class ImageLabels: Sendable {
 }
 
 extension ContainerEngine {
+    /// Returns a container that the engine lists.
+    ///
+    /// - Parameter pod: the pod that it is in.
+    func container(
+        of found: EngineContainer, in pod: PodmanPod?, _ http: SourceConnection
+    ) async throws -> Container {
+        let owner = pod.flatMap { pod in
+            pod.infra == found.Id ? ContainerOwner(scope: pod.name, name: pod.name) : nil
+        }
+        return try await container(
+            id: found.Id, name: found.name, image: found.Image ?? "", digest: found.ImageID ?? "",
+            labels: found.Labels ?? [:], owner: owner, of: found.ImageID ?? found.Image ?? "",
+            http)
+    }
+
     /// Returns a container, and queries its image if labels may name the container.
     ///
     /// - Parameter original: the image's digest or reference.
@@ -92,7 +134,7 @@ extension ContainerEngine {
         var imageLabels: [String: String] = [:]
         if labels.keys.contains(where: naming.mayName) {
             // If the engine does not know the image, all labels count as the image's.
-            imageLabels = try await images.labels(of: original, naming, http) ?? labels
+            imageLabels = try await images.image(original, naming, http)?.labels ?? labels
         }
         return naming.container(
             id: id, name: name, image: image, digest: digest, labels: labels,

@@ -1,19 +1,19 @@
 internal import Glibc
 internal import SystemPackage
-import SystemSupport
-import Timestamps
+internal import Timestamps
 
-/// An open list, read from its begin to its end, and checked against changes meanwhile.
-struct ListFile: ~Copyable {
+/// An open file that another program replaces from time to time, read from its begin to its end,
+/// and checked against changes meanwhile.
+package struct InputFile: ~Copyable {
     /// What distinguishes a version of a file from others.
-    struct Version: Hashable, Sendable {
-        var device: UInt64
-        var inode: UInt64
-        var size: Int64
-        var modified: Int64
-        var modifiedNanoseconds: Int64
-        var changed: Int64
-        var changedNanoseconds: Int64
+    package struct Version: Hashable, Sendable {
+        package var device: UInt64
+        package var inode: UInt64
+        package var size: Int64
+        package var modified: Int64
+        package var modifiedNanoseconds: Int64
+        package var changed: Int64
+        package var changedNanoseconds: Int64
 
         init(_ status: Stat) {
             let facts = status.rawValue
@@ -27,20 +27,17 @@ struct ListFile: ~Copyable {
         }
     }
 
-    /// The most bytes of a list; JSON takes more memory.
-    static let mostBytes: Int64 = 256 << 20
-    static let mostBytesOfJSON: Int64 = 32 << 20
-
     private let file: OpenFile
-    let path: String
-    let version: Version
+    package let path: String
+    package let version: Version
     private var readBytes: Int64 = 0
 
+    /// - Parameter limit: the most bytes.
     /// - Throws: where it is no plain file, or too large. A pipe or device is neither read nor
     ///   waited for.
-    init(_ path: String) throws(IOError) {
+    package init(_ path: String, limit: Int64) throws(IOError) {
         let opened = try Self.open(path)
-        let found = try Self.checkedVersion(of: opened, path)
+        let found = try Self.checkedVersion(of: opened, path, limit)
         file = opened
         version = found
         self.path = path
@@ -59,7 +56,7 @@ struct ListFile: ~Copyable {
     }
 
     private static func checkedVersion(
-        of file: borrowing OpenFile, _ path: String
+        of file: borrowing OpenFile, _ path: String, _ limit: Int64
     ) throws(IOError) -> Version {
         let status: Stat
         do throws(Errno) { status = try file.status() } catch {
@@ -67,22 +64,24 @@ struct ListFile: ~Copyable {
         }
         guard status.isPlainFile else { throw .input(path: path, reason: "is no plain file") }
         let version = Version(status)
-        guard version.size <= mostBytes else {
+        guard version.size <= limit else {
             throw .input(
                 path: path,
-                reason: "has \(version.size) bytes; a list has at most \(mostBytes >> 20) MiB")
+                reason: "has \(version.size) bytes; at most \(limit >> 20) MiB are read")
         }
         return version
     }
 
     /// The seconds since 1970 at which the file was written; a time in the future would never be
     /// old.
-    var modified: UInt32 { UInt32(clamping: min(version.modified, Int64(Clock.now().second))) }
+    package var modified: UInt32 {
+        UInt32(clamping: min(version.modified, Int64(Clock.now().second)))
+    }
 
     /// Reads some bytes; 0 at the end.
     ///
     /// - Throws: where it is another file at its end than at its begin.
-    mutating func read(into buffer: inout [UInt8]) throws(IOError) -> Int {
+    package mutating func read(into buffer: inout [UInt8]) throws(IOError) -> Int {
         do throws(Errno) {
             let count = try file.read(into: &buffer)
             readBytes += Int64(count)
@@ -99,8 +98,48 @@ struct ListFile: ~Copyable {
         }
     }
 
+    /// Reads the rest of the file after `begin`.
+    package mutating func readToEnd(after begin: ArraySlice<UInt8> = []) throws(IOError) -> [UInt8]
+    {
+        var bytes = Array(begin)
+        bytes.reserveCapacity(Int(version.size))
+        var buffer = [UInt8](repeating: 0, count: 1 << 18)
+        while true {
+            let count = try read(into: &buffer)
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
+        }
+    }
+
     /// The version of a file as it is now; nil if there is none.
-    static func version(_ path: String) -> Version? {
+    package static func version(_ path: String) -> Version? {
         (try? Files.status(path)).map(Version.init)
+    }
+
+    /// The most files of a folder.
+    package static let mostFiles = 1000
+
+    /// The names of the files in a folder, in order: without hidden files and copies that are being
+    /// written.
+    ///
+    /// - Returns: nil where the path is no folder; a file that is absent is reported when it is
+    ///   opened.
+    /// - Throws: for more than `mostFiles`.
+    package static func names(inFolder path: String) throws(IOError) -> [String]? {
+        guard let status = try? Files.status(path), status.isFolder else { return nil }
+        let names: [String]
+        do throws(Errno) {
+            names = try Files.names(in: OpenFile(path, .readOnly, [.directory])).filter { name in
+                !name.hasPrefix(".")
+                    && ![".tmp", ".part", ".new", "~"].contains { name.hasSuffix($0) }
+                    && (try? Files.status("\(path)/\(name)").isFolder) != true
+            }
+        } catch {
+            throw .input(path: path, reason: "\(error)")
+        }
+        guard names.count <= mostFiles else {
+            throw .input(path: path, reason: "has more than \(mostFiles) files")
+        }
+        return names.sorted()
     }
 }

@@ -1,0 +1,106 @@
+internal import ImageReports
+internal import Logging
+internal import SystemSupport
+internal import Timestamps
+internal import Workloads
+
+/// Reads reports of scanners on a thread of its own, and joins them to the running containers: at
+/// the start, when a report changes, and when containers come and go. No packet waits for it.
+final class ImageWatch: Sendable {
+    /// How often the files' times are looked at.
+    private static let period = Interval.seconds(60)
+
+    private enum Message: Sendable {
+        case options(ImageReportOptions)
+        case running(LiveWorkloads.RunningImages)
+    }
+
+    private let worker = Worker<Message>(capacity: 16)
+    private let hub: MonitorHub
+    private let logger: Logger
+
+    /// What the thread owns.
+    private struct State {
+        var files = ImageReportFiles()
+        var options: ImageReportOptions
+        var catalog = ImageCatalog()
+        /// By engine or cluster; one that does not answer keeps what it told before.
+        var running: [String: [RunningImage]] = [:]
+        var next = Clock.monotonic()
+        /// The last line about each file.
+        var said: [String: String] = [:]
+    }
+
+    /// Starts the thread.
+    init(_ options: ImageReportOptions, live: LiveWorkloads, hub: MonitorHub, logger: Logger) {
+        self.hub = hub
+        self.logger = logger
+        worker.start(with: State(options: options), period: .seconds(1)) {
+            [self] state, batch in work(&state, batch)
+        }
+        hub.setUsesImages(!options.paths.isEmpty)
+        live.followImages(
+            isWanted: { hub.usesImages },
+            take: { [worker] in
+                worker.submit(.running($0))
+            })
+    }
+
+    /// Reads these reports from now on, and those that have changed at once.
+    func follow(_ options: ImageReportOptions) {
+        hub.setUsesImages(!options.paths.isEmpty)
+        worker.submit(.options(options))
+    }
+
+    /// Ends the thread, unless it is busy for long.
+    func stop() {
+        // A report that is being read is of no use any more.
+        worker.stop(by: Clock.monotonic() + .seconds(5))
+    }
+
+    private func work(_ state: inout State, _ batch: Worker<Message>.Batch) {
+        guard !batch.isLast else { return }
+        let now = Clock.monotonic()
+        var hasNews = false
+        for message in batch.items {
+            switch message {
+            case .options(let options):
+                state.options = options
+                state.next = now
+            case .running(let running):
+                let all = Dictionary(grouping: running.images, by: \.source)
+                for source in running.sources { state.running[source] = all[source] ?? [] }
+                hasNews = true
+            }
+        }
+        if now >= state.next {
+            state.next = now + Self.period
+            // A monitor without reports never makes a catalog.
+            let isNeeded = !state.options.paths.isEmpty || state.files.isUsed
+            if isNeeded, let outcome = state.files.read(state.options, now: Clock.now()) {
+                state.catalog = outcome.catalog
+                report(outcome, &state.said)
+                hasNews = true
+            }
+        }
+        guard hasNews else { return }
+        let running = state.running.sorted { $0.key < $1.key }.flatMap(\.value)
+        let isUsed = !state.options.paths.isEmpty
+        hub.publish(images: isUsed ? state.catalog.summaries(of: running) : [:])
+    }
+
+    /// One line of each file about which there is something new to say.
+    private func report(_ outcome: ImageReportFiles.Outcome, _ said: inout [String: String]) {
+        var next: [String: String] = [:]
+        for notice in outcome.notices {
+            next[notice.path] = notice.text
+            guard said[notice.path] != notice.text else { continue }
+            if notice.isFailure {
+                logger.error("image reports: \(notice.text)")
+            } else {
+                logger.info("image reports: \(notice.text)")
+            }
+        }
+        said = next
+    }
+}
