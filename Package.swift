@@ -206,6 +206,16 @@ let package = Package(
         library(
             "Posture",
             uses: ["SystemSupport", "Workloads", "BaselineGraph", "HTTPClient", system]),
+        library(
+            "Compliance",
+            uses: [
+                "Timestamps", "TextFormats", "Digests", "YAML", "Posture", "Quarantine",
+                "FlowHistory", "EventStore", "HTMLReport",
+            ],
+            embedding: [
+                "Standards/cis-docker.yaml", "Standards/hipaa.yaml", "Standards/nist-800-190.yaml",
+                "Standards/pci-dss-4.yaml", "Web/compliance.css",
+            ]),
         library("Nftables", uses: ["NetworkAddresses", "CNetfilter"]),
         library("Quarantine", uses: ["Timestamps", "NetworkAddresses"]),
         library(
@@ -340,8 +350,8 @@ let package = Package(
                 "Digests", "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
                 "FlowHistory",
                 "Enforcement", "Responses", "EventStore", "Events", "HTMLReport", "ModelFiles",
-                "EventDelivery", "LeastPrivilege", "Posture", "ImageReports", "Offline",
-                "Recording",
+                "EventDelivery", "LeastPrivilege", "Posture", "ImageReports", "Compliance",
+                "Offline", "Recording",
                 "StatusReport", "Monitor",
                 "Settings", "ControlServer", logging, system,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -458,6 +468,13 @@ let package = Package(
             uses: ["Timestamps", "NetworkAddresses", "Workloads", "BaselineGraph", "AnomalyModel"]),
         tests(of: "Posture", uses: ["Workloads", "BaselineGraph"]),
         tests(of: "ImageReports", uses: ["Timestamps", "SystemSupport", "Workloads"]),
+        tests(
+            of: "Compliance",
+            uses: [
+                "Timestamps", "TextFormats", "NetworkAddresses", "FeatureExtraction",
+                "AttackPatterns", "AnomalyDetection", "Quarantine", "FlowMetering", "FlowHistory",
+                "EventStore", "Events", logging,
+            ]),
         tests(of: "Offline"),
         tests(
             of: "Settings",

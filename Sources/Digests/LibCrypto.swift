@@ -11,12 +11,15 @@ enum LibCrypto {
     }()
 
     // SAFETY: as above; an algorithm that was fetched does not change.
-    nonisolated(unsafe) static let sha256: OpaquePointer = {
-        guard let fetched = unsafe EVP_MD_fetch(library, "SHA256", nil) else {
+    nonisolated(unsafe) static let sha256 = unsafe fetch("SHA256")
+    nonisolated(unsafe) static let sha1 = unsafe fetch("SHA1")
+
+    private static func fetch(_ algorithm: String) -> OpaquePointer {
+        guard let fetched = unsafe EVP_MD_fetch(library, algorithm, nil) else {
             outOfMemory("EVP_MD_fetch")
         }
         return unsafe fetched
-    }()
+    }
 
     /// Returns the 32 bytes that `fill` writes; `fill` returns whether it succeeded.
     static func digest(

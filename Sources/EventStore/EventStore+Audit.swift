@@ -203,10 +203,10 @@ extension [UInt8] {
 }
 
 extension AuditRecord {
-    fileprivate static let columns = "number, time, actor, action, subject, detail, hash"
+    static let columns = "number, time, actor, action, subject, detail, hash"
 
     /// - Parameter row: a row with `columns`.
-    fileprivate init(_ row: borrowing Statement) {
+    init(_ row: borrowing Statement) {
         self.init(
             number: row.integer(0),
             entry: AuditEntry(

@@ -13,6 +13,8 @@ public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible
     case damaged(path: String, why: String)
     /// A newer program has written the file.
     case newer(path: String)
+    /// An older program has written the file, and it was opened to be read only.
+    case older(path: String)
     /// SQLite failed; its own message.
     case database(String)
     /// Another process holds the lock on the ledger.
@@ -25,6 +27,8 @@ public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible
         case .damaged(let path, let why):
             "\(path): damaged: \(why); 'lazaret monitor' sets it aside and begins a new one"
         case .newer(let path): "\(path): written by a newer lazaret; update this one"
+        case .older(let path):
+            "\(path): written by an older lazaret; 'lazaret audit' brings it up to date"
         case .database(let why): "the store failed: \(why)"
         case .busy(let seconds): "another program has been using the ledger for \(seconds) s"
         }
@@ -72,6 +76,28 @@ public final class EventStore: Sendable {
             database = opened
             let version = try database.integer("PRAGMA data_version")
             lastSeenVersion.withLock { $0 = version }
+        } catch let error as EventStoreError {
+            throw error
+        } catch {
+            throw Self.opening(path, error)
+        }
+    }
+
+    /// Opens `lazaret.db` in `directory` to read it, also while a monitor writes.
+    ///
+    /// - Throws: `.open` also if the file is missing; `.damaged`; `.newer`; `.older`.
+    public init(reading directory: String) throws(EventStoreError) {
+        path = directory + "/lazaret.db"
+        processLock = ProcessLock(path: directory + "/lazaret.lock")
+        do {
+            let opened = try Database(
+                path: directory.realPath + "/lazaret.db", waiting: 10_000, isReadOnly: true)
+            let steps = try Self.stepsTaken(opened)
+            guard steps.isSubset(of: Self.steps.keys) else {
+                throw EventStoreError.newer(path: path)
+            }
+            guard steps.count == Self.steps.count else { throw EventStoreError.older(path: path) }
+            database = opened
         } catch let error as EventStoreError {
             throw error
         } catch {
@@ -132,15 +158,17 @@ public final class EventStore: Sendable {
             ? .damaged(path: path, why: words(error)) : .open(path: path, why: words(error))
     }
 
+    /// The migrations of the schema, by name.
+    private static let steps = [
+        "1": schema, "2": incidentSchema,
+        "3": "CREATE TABLE stats (time INTEGER PRIMARY KEY, body TEXT NOT NULL)",
+        "4": "ALTER TABLE fences ADD COLUMN port TEXT",
+        "5": "ALTER TABLE fences ADD COLUMN evidence TEXT NOT NULL DEFAULT ''",
+        "6-triage": triageSchema, "7-responses": responseSchema, "8-minutes": minutesSchema,
+    ]
+
     /// Applies the schema migrations that the file lacks.
     private static func migrate(_ database: borrowing Database, _ path: String) throws {
-        let steps = [
-            "1": schema, "2": incidentSchema,
-            "3": "CREATE TABLE stats (time INTEGER PRIMARY KEY, body TEXT NOT NULL)",
-            "4": "ALTER TABLE fences ADD COLUMN port TEXT",
-            "5": "ALTER TABLE fences ADD COLUMN evidence TEXT NOT NULL DEFAULT ''",
-            "6-triage": triageSchema, "7-responses": responseSchema, "8-minutes": minutesSchema,
-        ]
         let before = try stepsTaken(database)
         guard before.isSubset(of: steps.keys) else { throw EventStoreError.newer(path: path) }
         guard before.count < steps.count else { return }

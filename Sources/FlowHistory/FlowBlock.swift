@@ -249,7 +249,8 @@ struct FlowBlock {
         return (start, start + Int64(value(Column.duration, row)))
     }
 
-    private func service(_ row: Int) -> (ipProtocol: UInt8, port: UInt16) {
+    /// The protocol of a row and the responder's port.
+    func service(_ row: Int) -> (ipProtocol: UInt8, port: UInt16) {
         (
             UInt8(truncatingIfNeeded: value(Column.ipProtocol, row)),
             UInt16(truncatingIfNeeded: value(Column.responderPort, row))
@@ -264,13 +265,18 @@ struct FlowBlock {
         )
     }
 
+    /// Nil: not a value that this program writes.
+    func state(_ row: Int) -> ConnectionState? {
+        ConnectionState(rawValue: UInt8(value(Column.state, row)))
+    }
+
     /// A row; nil if it has values that this program does not write. All columns must be loaded.
     func flow(_ row: Int, _ table: HostTable) -> NamedFlow? {
         let ends = ends(row)
         let (start, end) = times(row)
         let reason = value(Column.reason, row)
         guard ends.originator < table.count, ends.responder < table.count,
-            let state = ConnectionState(rawValue: UInt8(value(Column.state, row))),
+            let state = state(row),
             let endReason = FlowEndReason(rawValue: UInt8(reason & ~(Self.continued | Self.new)))
         else { return nil }
         let originator = table[ends.originator]

@@ -114,7 +114,8 @@ extension PostureReport {
                 PolicySelector.self, "/apis/networking.k8s.io/v1/networkpolicies?", connection,
                 source)
         } catch {
-            add(remark: "\(error): network policies were not assessed")
+            add(
+                remark: "\(error): network policies were not assessed", about: .noNetworkPolicy)
         }
         add(pods, policies, naming, source: source)
     }

@@ -108,7 +108,9 @@ extension PostureReport {
         }
         add(document.pods, document.policies, naming, source: path)
         if document.containers.contains(where: { $0.HostConfig.UsernsMode != "host" }) {
-            add(remark: "\(path): whether the engine uses user namespaces is not in the file")
+            add(
+                remark: "\(path): whether the engine uses user namespaces is not in the file",
+                about: .noUserNamespace)
         }
     }
 
@@ -145,9 +147,12 @@ extension PostureReport {
                     source: source)
             }
             add(found, containers: pod.settings.spec.parts.count)
+            addPod()
         }
         if !pods.isEmpty, policies == nil {
-            add(remark: "\(source): network policies are not known, and were not assessed")
+            add(
+                remark: "\(source): network policies are not known, and were not assessed",
+                about: .noNetworkPolicy)
         }
     }
 

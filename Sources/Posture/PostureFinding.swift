@@ -30,6 +30,11 @@ public struct PostureReport: Sendable {
     public var findings: [PostureFinding] { all.sorted(by: PostureFinding.isBefore) }
     /// The numbers of containers, those of pods included.
     public private(set) var containerCount = 0
+    public private(set) var podCount = 0
+    /// Checks of which some containers or pods lack what is needed for them.
+    public private(set) var incompleteChecks: Set<PostureCheck> = []
+    /// Whether published ports were compared with a model.
+    public internal(set) var hasComparedPorts = false
     /// What was not assessed, and why.
     public private(set) var remarks: [String] = []
 
@@ -43,7 +48,11 @@ public struct PostureReport: Sendable {
         containerCount += containers
     }
 
-    mutating func add(remark: String) {
+    mutating func addPod() { podCount += 1 }
+
+    /// - Parameter check: could not be made everywhere for this reason.
+    mutating func add(remark: String, about check: PostureCheck? = nil) {
+        if let check { incompleteChecks.insert(check) }
         if !remarks.contains(remark) { remarks.append(remark) }
     }
 }

@@ -14,6 +14,7 @@ struct PublishedPort: Sendable {
 extension PostureReport {
     /// Adds the published ports that nobody used while the baseline was learnt.
     public mutating func addUnusedPorts(by graph: CommunicationGraph) {
+        hasComparedPorts = true
         var used: [String: Set<Service>] = [:]
         var known: Set<String> = []
         for edge in graph.namedEdges {
@@ -24,7 +25,7 @@ extension PostureReport {
             guard known.contains(one.workload) else {
                 add(
                     remark: "\(one.workload) is not in the model: whether its published ports are "
-                        + "used is unknown")
+                        + "used is unknown", about: .unusedPort)
                 continue
             }
             guard used[one.workload]?.contains(one.service) != true else { continue }

@@ -25,7 +25,8 @@ struct Lazaret: AsyncParsableCommand {
             MonitorCommand.self, StatusCommand.self, TopCommand.self,
             EventsCommand.self, IncidentsCommand.self, MuteCommand.self, ExplainCommand.self,
             FeedbackCommand.self, QuarantineCommand.self, EnforcementCommand.self,
-            AuditCommand.self, EraseCommand.self, InventoryCommand.self, IndicatorsCommand.self,
+            AuditCommand.self, ReportCommand.self, EraseCommand.self, InventoryCommand.self,
+            IndicatorsCommand.self,
             ConfigCommand.self, NotifyCommand.self, DoctorCommand.self,
         ])
 

@@ -43,10 +43,9 @@ struct PostureCommand: AsyncParsableCommand {
 
     func run() async throws {
         var report = PostureReport()
-        var options = try configuration.read().monitor.workloads
-        options.environment = ProcessInfo.processInfo.environment
+        let options = try configuration.read().monitor.workloads
         if files.isEmpty {
-            try await readNode(options, into: &report)
+            try await report.readNode(options)
         } else {
             for file in files { try report.read(file: file, naming: options.naming) }
         }
@@ -64,20 +63,22 @@ struct PostureCommand: AsyncParsableCommand {
         for remark in report.remarks { Output.warn(remark) }
         if !text.findings.isEmpty { throw ExitCode(Failure.anomaliesFound) }
     }
+}
 
+extension PostureReport {
     /// Reads every engine and cluster of this node.
-    private func readNode(
-        _ options: WorkloadOptions, into report: inout PostureReport
-    ) async throws {
+    mutating func readNode(_ given: WorkloadOptions) async throws {
+        var options = given
+        options.environment = ProcessInfo.processInfo.environment
         var answered = 0
         for engine in LiveWorkloads.engineAddresses(options) {
             guard engine.isExpected else { continue }
-            try await report.read(
+            try await read(
                 engine: engine.name, socket: engine.path, naming: options.naming)
             answered += 1
         }
         if let cluster = try LiveWorkloads.clusterAddress(options) {
-            try await report.read(
+            try await read(
                 cluster: cluster.access, node: cluster.node, naming: options.naming)
             answered += 1
         }
