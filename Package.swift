@@ -132,6 +132,12 @@ let package = Package(
                 "Timestamps", "SystemSupport", "TextFormats", "NetworkAddresses", "Indicators",
                 system,
             ]),
+        library("RuntimeEvents", uses: ["Timestamps", "TextFormats"]),
+        library(
+            "RuntimeEventFiles",
+            uses: [
+                "Timestamps", "SystemSupport", "TextFormats", "RuntimeEvents", "Workloads", system,
+            ]),
         library("NodeInterfaces", uses: ["Timestamps", "NetworkAddresses"]),
         library(
             "PacketCapture",
@@ -195,6 +201,7 @@ let package = Package(
             uses: [
                 "Indicators", "NetworkAddresses", "Workloads", "BaselineGraph", "SenderAttribution",
                 "FeatureExtraction", "AttackPatterns", "IsolationForest", "AnomalyModel",
+                "RuntimeEvents", "Timestamps",
             ]),
         library(
             "LeastPrivilege",
@@ -247,7 +254,7 @@ let package = Package(
             "EventStore",
             uses: [
                 "SQLite", "Timestamps", "SystemSupport", "NetworkAddresses", "Quarantine",
-                "Responses", "Events", "Digests", system,
+                "Responses", "Events", "Digests", "RuntimeEvents", system,
             ]),
         library(
             "Events",
@@ -255,12 +262,13 @@ let package = Package(
                 "Timestamps", "SystemSupport", "TextFormats", "Indicators", "NetworkAddresses",
                 "BaselineGraph",
                 "SenderAttribution", "FlowMetering", "FeatureExtraction", "AttackPatterns",
-                "AnomalyDetection", "Quarantine",
+                "AnomalyDetection", "Quarantine", "RuntimeEvents",
             ]),
         library(
             "Decisions",
             uses: [
-                "Timestamps", "Indicators", "NetworkAddresses", "Workloads", "SenderAttribution",
+                "RuntimeEvents", "Timestamps", "Indicators", "NetworkAddresses", "Workloads",
+                "SenderAttribution",
                 "FeatureExtraction", "AttackPatterns", "AnomalyDetection", "Quarantine", "Events",
             ]),
         library(
@@ -268,7 +276,7 @@ let package = Package(
             uses: [
                 "Timestamps", "TextFormats", "NetworkAddresses", "SenderAttribution",
                 "FeatureExtraction", "AttackPatterns", "AnomalyModel", "AnomalyDetection",
-                "Quarantine", "Events",
+                "Quarantine", "Events", "RuntimeEvents",
             ],
             embedding: ["Web/theme.css", "Web/theme.js", "Web/report.css"]),
         library(
@@ -292,7 +300,8 @@ let package = Package(
                 "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
                 "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
                 "AnomalyModel", "AnomalyDetection", "Quarantine", "Events", "Decisions",
-                "HTMLReport", "ModelFiles", "LeastPrivilege", system,
+                "HTMLReport", "ModelFiles", "LeastPrivilege", "RuntimeEvents",
+                "RuntimeEventFiles", system,
             ]),
         library(
             "Recording",
@@ -310,7 +319,8 @@ let package = Package(
             "Monitor",
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "Indicators", "IndicatorFiles",
-                "ImageReports", "NetworkAddresses", "NodeInterfaces",
+                "ImageReports", "RuntimeEvents", "RuntimeEventFiles", "NetworkAddresses",
+                "NodeInterfaces",
                 "PacketCapture", "PacketDecoding", "FlowMetering", "PacketIntake", "Workloads",
                 "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
                 "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
@@ -322,8 +332,8 @@ let package = Package(
             "Settings",
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "YAML", "HTTPServer",
-                "ImageReports", "IndicatorFiles", "NetworkAddresses", "PacketCapture", "Workloads",
-                "AnomalyModel",
+                "ImageReports", "IndicatorFiles", "RuntimeEvents", "RuntimeEventFiles",
+                "NetworkAddresses", "PacketCapture", "Workloads", "AnomalyModel",
                 "AnomalyDetection", "Quarantine", "ProtectedAddresses", "FlowHistory",
                 "Enforcement", "Responses", "Events", "EventDelivery", "ModelFiles", "Recording",
                 "Monitor", logging, system,
@@ -345,7 +355,7 @@ let package = Package(
             name: "lazaret",
             dependencies: [
                 "Timestamps", "SystemSupport", "TextFormats", "Indicators", "IndicatorFiles",
-                "NetworkAddresses", "PacketCapture",
+                "RuntimeEvents", "RuntimeEventFiles", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "FlowExport", "Workloads", "BaselineGraph",
                 "Digests", "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
                 "FlowHistory",
@@ -383,6 +393,10 @@ let package = Package(
         tests(
             of: "IndicatorFiles",
             uses: ["Timestamps", "SystemSupport", "NetworkAddresses", "Indicators"]),
+        tests(of: "RuntimeEvents", uses: ["Timestamps"]),
+        tests(
+            of: "RuntimeEventFiles", uses: ["Timestamps", "RuntimeEvents", "Workloads"],
+            data: ["samples"]),
         tests(of: "NodeInterfaces", uses: ["Timestamps", "NetworkAddresses"]),
         tests(
             of: "PacketCapture",
@@ -445,6 +459,7 @@ let package = Package(
             uses: [
                 "Timestamps", "NetworkAddresses", "FeatureExtraction", "AttackPatterns",
                 "AnomalyDetection", "Quarantine", "SQLite", "Enforcement", "Events",
+                "RuntimeEvents",
             ]),
         tests(
             of: "FlowHistory",

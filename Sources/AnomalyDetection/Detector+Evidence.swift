@@ -3,6 +3,7 @@ import AttackPatterns
 public import FeatureExtraction
 import IsolationForest
 public import NetworkAddresses
+import RuntimeEvents
 import Workloads
 
 /// What an evaluation can leave out of a detector.
@@ -51,8 +52,10 @@ extension Detector {
         let share = peers.add(window.subject, second: window.endSecond, score: score, to: name)
         let chance = max(
             group.pValue(isScored || score == 0 ? score : .leastNonzeroMagnitude), share)
+        let line = raised.line(evidenceLine, of: identity.name, at: window.endSecond)
         guard
-            let running = evidence.add(window.subject, p: chance, line: evidenceLine)
+            let running = evidence.add(
+                window.subject, p: chance, line: line, budgetLine: evidenceLine)
         else { return nil }
         let pattern =
             omitted.contains(.patterns) ? nil : Pattern.match(window) { row[$0.rawValue] > 0 }

@@ -3,6 +3,7 @@ import AttackPatterns
 public import FeatureExtraction
 import IsolationForest
 public import NetworkAddresses
+public import RuntimeEvents
 import SenderAttribution
 public import Workloads
 
@@ -52,6 +53,8 @@ public struct Detector: Sendable {
     /// Evidence over minutes, and the line from which it raises a verdict.
     var evidence = EvidenceTable()
     var peers = PeerMinutes()
+    /// Workloads with runtime events: their line is lower for a while.
+    public var raised = RaisedWorkloads()
     let evidenceLine: Double
     /// Exfiltration to a known peer is reported from this many steps beyond the clean range.
     private let leastToFriends: Float
@@ -94,6 +97,7 @@ public struct Detector: Sendable {
     /// Continues the counts, evidence and slow scans of the detector that this one replaces.
     public mutating func resumeCounts(of other: Detector) {
         evidence = other.evidence
+        raised = other.raised
         peers = other.peers
         slowScans = other.slowScans
         scoredCount = other.scoredCount

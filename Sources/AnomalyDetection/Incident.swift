@@ -2,7 +2,9 @@ public import AttackPatterns
 import FeatureExtraction
 import Indicators
 public import NetworkAddresses
+public import RuntimeEvents
 import SenderAttribution
+import Timestamps
 
 /// All verdicts on one offender, from its first anomalous window until it was quiet for a while.
 public struct Incident: Sendable {
@@ -29,6 +31,11 @@ public struct Incident: Sendable {
     public var strongest: Verdict
     /// Identifier of the first alert.
     public var eventID: String
+    /// What was said of the workload's processes before and during it, the earliest first.
+    public private(set) var runtimeEvents: [RuntimeEvent] = []
+
+    /// The greatest number of them.
+    public static let mostRuntimeEvents = 16
 
     /// The target of the attack, where the offender's address may be forged.
     public var target: IPAddress? {
@@ -49,6 +56,29 @@ public struct Incident: Sendable {
             ($1.value.level.rawValue, $1.value.excess, $0.key.rawValue)
                 < ($0.value.level.rawValue, $0.value.excess, $1.key.rawValue)
         }.map(\.key)
+    }
+}
+
+extension Incident {
+    /// Adds runtime events, and replaces those that it has by their latest counts. Of too many, the
+    /// least urgent are left out, and the latest of these.
+    mutating func add(_ events: [RuntimeEvent]) {
+        guard !events.isEmpty else { return }
+        for event in events {
+            if let known = runtimeEvents.firstIndex(where: { event.continues($0) }) {
+                runtimeEvents[known].merge(event)
+            } else {
+                runtimeEvents.append(event)
+            }
+        }
+        if runtimeEvents.count > Self.mostRuntimeEvents {
+            runtimeEvents.sort { left, right in
+                left.priority == right.priority
+                    ? left.time < right.time : left.priority.isAtLeast(right.priority)
+            }
+            runtimeEvents.removeLast(runtimeEvents.count - Self.mostRuntimeEvents)
+        }
+        runtimeEvents.sort { ($0.time, $0.rule) < ($1.time, $1.rule) }
     }
 }
 
@@ -146,6 +176,7 @@ public struct IncidentTracker: Sendable {
             if Self.weight(verdict) > Self.weight(incident.strongest) {
                 incident.strongest = verdict
             }
+            incident.add(verdict.runtimeEvents)
             open[key] = incident
             return
         }
@@ -155,7 +186,7 @@ public struct IncidentTracker: Sendable {
             return
         }
         if let over { closed.append(over) }
-        open[key] = Incident(
+        var incident = Incident(
             offender: verdict.subject, workload: verdict.workload, spoofingLink: link,
             portName: window.portName.isEmpty ? nil : window.portName,
             windowStartSecond: window.startSecond,
@@ -164,6 +195,24 @@ public struct IncidentTracker: Sendable {
             firstQuarantineSecond: verdict.level == .quarantine ? window.endSecond : nil,
             patterns: verdict.pattern.map { [$0: verdict] } ?? [:], strongest: verdict,
             eventID: eventID)
+        incident.add(verdict.runtimeEvents)
+        open[key] = incident
+    }
+
+    /// Adds a runtime event to the open incidents of its workload that it is near to.
+    ///
+    /// - Returns: the last second of the earliest of them; nil: there is none.
+    public mutating func add(_ event: RuntimeEvent, of workload: String) -> Int? {
+        var last: Int?
+        let lead = RuntimeEventLog.leadTime.wholeSeconds
+        for (key, incident) in open where incident.workload == workload {
+            let begin = incident.firstSecond - lead
+            let end = incident.lastSecond + Self.quietSeconds
+            guard event.last.second >= begin, event.time.second <= end else { continue }
+            open[key]?.add([event])
+            last = min(last ?? .max, incident.lastSecond)
+        }
+        return last
     }
 
     private static func weight(_ verdict: Verdict) -> Float {

@@ -90,11 +90,14 @@ struct EvidenceTable: Sendable {
 
     /// Adds a minute with the p-value `p`.
     ///
+    /// - Parameter budgetLine: the line without what makes it lower; nil: `line` is not lower.
     /// - Returns: the evidence, if it is over the line.
-    mutating func add(_ subject: IPAddress, p: Double, line: Double) -> RunningEvidence? {
+    mutating func add(
+        _ subject: IPAddress, p: Double, line: Double, budgetLine: Double? = nil
+    ) -> RunningEvidence? {
         guard var stream = streams[subject] else { return nil }
         let before = max(stream.log, 0) + log1p(exp(-abs(stream.log)))
-        let ceiling = log(line * Self.roof)
+        let ceiling = log((budgetLine ?? line) * Self.roof)
         stream.log = min((stream.log.isFinite ? before : 0) + log(Self.factor(p)), ceiling)
         stream.minutes = stream.log > 0 ? stream.minutes + 1 : 0
         if stream.log >= log(line) {

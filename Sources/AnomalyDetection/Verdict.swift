@@ -2,6 +2,7 @@ public import AttackPatterns
 public import FeatureExtraction
 public import Indicators
 public import NetworkAddresses
+public import RuntimeEvents
 
 /// An anomalous window, and the reasons.
 public struct Verdict: Sendable {
@@ -60,6 +61,11 @@ public struct Verdict: Sendable {
 
     /// What lists of indicators say of the addresses and the name that it is about.
     public var indicators: [IndicatorHit] = []
+
+    /// What was said of the workload's processes before and in the window, the earliest first.
+    public var runtimeEvents: [RuntimeEvent] = []
+    /// The one of them for which the alert is more urgent; nil: none.
+    public var raisedBy: RuntimeEvent?
 
     public var subject: IPAddress { window.subject }
 

@@ -5,6 +5,7 @@ internal import FeatureExtraction
 import Indicators
 internal import NetworkAddresses
 package import Quarantine
+package import RuntimeEvents
 import SenderAttribution
 internal import Timestamps
 
@@ -20,6 +21,8 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
     package var sliceFolder: String?
     /// What scanners report of a workload's image; nil: nothing that an alert says.
     package var image: @Sendable (_ workload: String) -> Event.Alert.Image? = { _ in nil }
+    /// What other tools said of the workloads' processes; nil: nothing.
+    package var runtime: RuntimeEventLog?
     /// Whether events are made; false where nobody reads them.
     package var makesEvents = true
 
@@ -34,8 +37,9 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
 
     package init(
         modelID: String, origin: Event.Alert.Origin?, decider: Decider,
-        openLimit: Int = IncidentTracker.mostOpen
+        openLimit: Int = IncidentTracker.mostOpen, runtime: RuntimeEventLog? = nil
     ) {
+        self.runtime = runtime
         incidents = IncidentTracker(openLimit: min(openLimit, IncidentTracker.mostOpen))
         self.modelID = modelID
         self.origin = origin
@@ -46,7 +50,8 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
     ///
     /// - Parameter mayAlert: false if too many alerts have already been reported; a new rule is
     ///   reported nevertheless.
-    package mutating func process(_ verdict: Verdict, mayAlert: Bool = true) -> Result {
+    package mutating func process(_ found: Verdict, mayAlert: Bool = true) -> Result {
+        let verdict = withRuntimeEvents(found)
         let eventID = Self.eventID(verdict)
         let (outcomes, rule) = decider.decide(
             Self.request(verdict, eventID),
@@ -62,6 +67,16 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         return Result(outcomes: outcomes, isSuppressed: isSuppressed, events: events)
     }
 
+    /// Runtime events change how urgent an alert is and what it says: no decision reads them.
+    private func withRuntimeEvents(_ verdict: Verdict) -> Verdict {
+        guard let runtime else { return verdict }
+        let window = verdict.window
+        var verdict = verdict
+        (verdict.runtimeEvents, verdict.raisedBy) = runtime.context(
+            of: verdict.workload, from: window.startSecond, until: window.endSecond)
+        return verdict
+    }
+
     private func alert(
         _ verdict: Verdict, _ eventID: String, _ rule: QuarantineRule?
     ) -> Event {
@@ -75,7 +90,9 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         alert.decision = rule == nil ? .watch : .quarantine
         alert.quarantineID = rule?.id
         alert.isBlocked = rule != nil && decider.isEnforcing
-        if let image = image(verdict.workload) { alert.add(image) }
+        if let image = image(verdict.workload) {
+            alert.add(image, isRaised: verdict.isMoreUrgent)
+        }
         return Event(time: Self.end(of: verdict), .alert(alert))
     }
 

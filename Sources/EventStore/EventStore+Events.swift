@@ -7,7 +7,7 @@ public struct StoredEvent: Sendable, Equatable {
     /// The identifier of an alert. For a change of a rule, the rule's identifier followed by the
     /// action and the time of recording.
     public var id: String
-    /// The time of an alert, otherwise the time of recording.
+    /// The time of an alert or a runtime event, otherwise the time of recording.
     public var time: Timestamp
     /// The raw value of `Event.Kind`.
     public var kind: String
@@ -29,6 +29,9 @@ public struct StoredEvent: Sendable, Equatable {
         case .response(let change):
             id = "response-\(change.quarantineID)-\(recorded.nanoseconds)"
             time = recorded
+        case .runtime:
+            id = "runtime-\(recorded.nanoseconds)"
+            time = event.time
         case .stats:
             id = "stats-\(recorded.nanoseconds)"
             time = recorded

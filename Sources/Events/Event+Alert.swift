@@ -3,6 +3,7 @@ public import AttackPatterns
 public import FeatureExtraction
 public import Indicators
 public import NetworkAddresses
+public import RuntimeEvents
 public import SenderAttribution
 
 extension Event {
@@ -120,9 +121,14 @@ extension Event {
         /// What scanners report of the offender's image; nil: nothing, or nothing that is known to
         /// be exploited.
         public internal(set) var image: Image?
+        /// What was said of the workload's processes before and in the window.
+        public var runtimeEvents: [RuntimeEvent] = []
         public var decision: Decision?
         /// The rule that acts on the offender.
         public var quarantineID: String?
+
+        /// The first second in which the anomaly may have begun; nil where the window is unknown.
+        var firstSecond: Int? { window.map { $0.upperBound - scale.bucketSeconds } }
 
         /// - Parameter pattern: determines the texts of the alert. Without a baseline the pattern
         ///   is not certain, and the property `pattern` stays nil.

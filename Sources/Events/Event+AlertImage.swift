@@ -1,4 +1,3 @@
-import Indicators
 import TextFormats
 
 extension Event.Alert {
@@ -68,12 +67,12 @@ extension Event.Alert {
     }
 
     /// Adds what scanners report of the offender's image. Known exploitation makes the alert one
-    /// level more urgent, unless indicators did so already, or the report may be about another
-    /// image.
-    public mutating func add(_ image: Image) {
+    /// level more urgent, unless the report may be about another image.
+    ///
+    /// - Parameter isRaised: whether something else has made the alert more urgent already.
+    public mutating func add(_ image: Image, isRaised: Bool) {
         self.image = image
         reasons.append(Reason(text: image.text))
-        let isRaised = indicators.contains { $0.confidence >= IndicatorHit.confident }
         if !isRaised, !image.isWeak { severity = severity.raised }
     }
 }

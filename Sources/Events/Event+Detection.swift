@@ -4,6 +4,7 @@ import FeatureExtraction
 import Indicators
 import NetworkAddresses
 public import Quarantine
+import RuntimeEvents
 import SenderAttribution
 import Timestamps
 
@@ -31,6 +32,11 @@ extension Event.Alert {
         // The alert of an indicator has this as its reason already.
         if verdict.pattern?.isIndicator != true {
             reasons += indicators.map { Reason(text: $0.text) }
+        }
+        runtimeEvents = verdict.runtimeEvents
+        if let raising = verdict.raisedBy, let firstSecond {
+            reasons.append(
+                Reason(text: "more urgent for a runtime event: \(raising.text(from: firstSecond))"))
         }
     }
 }
@@ -62,10 +68,15 @@ extension Event {
 extension Event.Severity {
     init(_ verdict: Verdict) {
         self = verdict.level == .watch ? .low : verdict.isFarBeyond ? .high : .medium
-        // What is listed is looked at first.
-        guard verdict.indicators.contains(where: { $0.confidence >= IndicatorHit.confident })
-        else { return }
-        self = raised
+        if verdict.isMoreUrgent { self = raised }
+    }
+}
+
+extension Verdict {
+    /// Whether what else is known of its addresses, or of the workload's processes, makes it one
+    /// level more urgent.
+    public var isMoreUrgent: Bool {
+        raisedBy != nil || indicators.contains { $0.confidence >= IndicatorHit.confident }
     }
 }
 

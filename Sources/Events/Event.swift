@@ -1,14 +1,14 @@
 public import Timestamps
 
-/// An event that Lazaret reports: an alert, a change of the quarantine, a response, or a
-/// monitor's counters.
+/// An event that Lazaret reports: an alert, a change of the quarantine, a response, what another
+/// tool said of a workload's processes, or a monitor's counters.
 ///
 /// It is created where it happens, and later stages filter on its fields. EVE JSON is one of its
 /// formats: `eve` renders a line, `init(eve:)` parses one.
 public struct Event: Sendable, Equatable {
     /// What an event reports; the raw values are those of `event_type`.
     public enum Kind: String, Sendable, CaseIterable {
-        case alert, quarantine, response, stats
+        case alert, quarantine, response, runtime, stats
     }
 
     /// How urgent an event is; the raw values are Suricata's.
@@ -22,6 +22,7 @@ public struct Event: Sendable, Equatable {
         case alert(Alert)
         case quarantine(QuarantineChange)
         case response(ResponseChange)
+        case runtime(RuntimeReport)
         case stats(Statistics)
     }
 
@@ -38,6 +39,7 @@ public struct Event: Sendable, Equatable {
         case .alert: .alert
         case .quarantine: .quarantine
         case .response: .response
+        case .runtime: .runtime
         case .stats: .stats
         }
     }
@@ -46,6 +48,7 @@ public struct Event: Sendable, Equatable {
         switch payload {
         case .alert(let alert): alert.severity
         case .quarantine, .response: .medium
+        case .runtime(let report): report.severity
         case .stats: .informational
         }
     }
@@ -56,7 +59,7 @@ public struct Event: Sendable, Equatable {
         case .alert(let alert): alert.identifier
         case .quarantine(let change): change.quarantineID
         case .response(let change): change.quarantineID
-        case .stats: nil
+        case .runtime, .stats: nil
         }
     }
 
@@ -66,7 +69,7 @@ public struct Event: Sendable, Equatable {
         case .alert(let alert): alert.quarantineID
         case .quarantine(let change): change.quarantineID
         case .response(let change): change.quarantineID
-        case .stats: nil
+        case .runtime, .stats: nil
         }
     }
 
@@ -76,6 +79,7 @@ public struct Event: Sendable, Equatable {
         case .alert(let alert): alert.workload
         case .quarantine(let change): "\(change.target)"
         case .response(let change): change.target
+        case .runtime(let report): report.workload
         case .stats: ""
         }
     }

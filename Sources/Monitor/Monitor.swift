@@ -20,6 +20,8 @@ public import PacketCapture
 internal import PacketDecoding
 public import Quarantine
 public import Responses
+public import RuntimeEventFiles
+public import RuntimeEvents
 import StatusReport
 public import SystemSupport
 internal import TextFormats
@@ -63,6 +65,10 @@ public struct Monitor {
         public var indicators: [IndicatorEntry] = []
         /// What scanners report of images.
         public var imageReports = ImageReportOptions()
+        /// Other tools that watch processes.
+        public var runtimeEvents: [RuntimeEventEntry] = []
+        /// How much less evidence an anomaly needs after one of their events.
+        public var runtimePrior = RuntimePrior()
         public var discovery = ProtectedDiscovery()
         /// How long a node without a model learns before it judges.
         public var learningTime = Interval.seconds(86_400)
@@ -210,9 +216,10 @@ public struct Monitor {
             if !responses.stop() { logger.warning("a response is left half done; see the ledger") }
         }
         let one = options.interfaces.count == 1 ? options.interfaces[0] : nil
+        let runtimeLog = RuntimeEventLog(options.runtimePrior)
         let decisions = DecisionThread(
             alerts: alerts(
-                of: model, origin: one.map(Event.Alert.Origin.interface),
+                of: model, origin: one.map(Event.Alert.Origin.interface), runtime: runtimeLog,
                 LiveDecider(
                     quarantine: quarantine.service, enforcement: enforcement, logger: logger)),
             dispatcher: dispatcher, hub: hub, recorder: recorder, logger: logger,
@@ -239,12 +246,18 @@ public struct Monitor {
         defer { indicators.stop() }
         let images = ImageWatch(options.imageReports, live: live, hub: hub, logger: logger)
         defer { images.stop() }
+        let runtime = RuntimeEventWatch(
+            options.runtimeEvents, log: runtimeLog, live: live, decisions: decisions,
+            directory: options.stateDirectory, logger: logger)
+        hub.connect(runtime)
+        defer { runtime.stop() }
         var watch = MonitorLoop(
             monitor: self,
             parts: MonitorParts(
                 source: source, live: live, decisions: decisions, quarantine: quarantine.service,
                 responses: responses, feed: feed, indicators: indicators, images: images,
-                recorder: recorder, recording: recording, history: history, logger: logger),
+                runtime: runtime, recorder: recorder, recording: recording, history: history,
+                logger: logger),
             requests: requests)
         guard let model = try model ?? watch.learn() else { return }
         try watch.run(by: model)
@@ -252,11 +265,12 @@ public struct Monitor {
 
     /// What makes alerts of verdicts, with what scanners report of the offenders' images.
     private func alerts(
-        of model: Model?, origin: Event.Alert.Origin?, _ decider: sending LiveDecider
+        of model: Model?, origin: Event.Alert.Origin?, runtime: RuntimeEventLog,
+        _ decider: sending LiveDecider
     ) -> sending AlertPipeline<LiveDecider> {
         var alerts = AlertPipeline(
             modelID: model?.identifier ?? "", origin: origin, decider: decider,
-            openLimit: options.limits.hostLimit)
+            openLimit: options.limits.hostLimit, runtime: runtime)
         alerts.image = { [hub] workload in
             Event.Alert.Image(hub.imageSummary(of: workload), at: Clock.now())
         }

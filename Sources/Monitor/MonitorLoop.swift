@@ -15,6 +15,7 @@ import PacketDecoding
 import PacketIntake
 import Quarantine
 import Responses
+import RuntimeEvents
 import StatusReport
 import SystemSupport
 import TextFormats
@@ -205,7 +206,7 @@ struct MonitorLoop {
             remembered: monitor.inventory == nil ? model.provenance.inventory : .empty,
             interfaces: interfaceCount, hashSeed: options.hashSeed,
             isRetraining: options.retrainInterval != nil,
-            scores: monitor.hub.scores, limits: options.limits,
+            scores: monitor.hub.scores, limits: options.limits, prior: options.runtimePrior,
             flows: parts.history.map { FlowCollector($0, isNew: WindowTracker.isNewContact) },
             submit: { [decisions] in decisions.submit($0) })
         live.begin(&pipeline, context)
@@ -216,6 +217,9 @@ struct MonitorLoop {
         while !requests.shouldStop() {
             live.update(&pipeline, context)
             if let table = parts.indicators.takeTable() { pipeline.lookFor(table) }
+            for (workload, event) in parts.runtime.takeRaised() {
+                pipeline.note(event, of: workload)
+            }
             try source.nextBatch(timeoutMilliseconds: 50) { frames in
                 ports.update(&pipeline, source, recording)
                 pipeline.nodeAddresses = source.nodeAddresses
@@ -288,6 +292,7 @@ struct MonitorLoop {
             parts.feed.follow(options.decisionSources)
             parts.indicators.follow(options.indicators)
             parts.images.follow(options.imageReports)
+            parts.runtime.follow(options.runtimeEvents)
             watch(interfaces: options.interfaces)
             logger.info("configuration, model and feedback were read again")
             return model

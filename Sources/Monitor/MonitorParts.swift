@@ -14,6 +14,7 @@ struct MonitorParts {
     let feed: DecisionFeed
     let indicators: IndicatorWatch
     let images: ImageWatch
+    let runtime: RuntimeEventWatch
     let recorder: EventRecorder
     let recording: PacketRecording?
     /// Nil: flows are not kept.

@@ -11,6 +11,8 @@ import ProtectedAddresses
 import Quarantine
 import Recording
 import Responses
+import RuntimeEventFiles
+import RuntimeEvents
 import SystemSupport
 import Timestamps
 import Workloads
@@ -56,6 +58,22 @@ extension Configuration {
                 .value("confidence", \.confidence, .number(1...100)),
             ], from: IndicatorEntry(name: "", path: "")),
         .section("image_reports", \.monitor.imageReports, imageReportKeys) { $0.fault },
+        .records(
+            "runtime_events", \.monitor.runtimeEvents,
+            [
+                .value("name", \.name, .text, isRequired: true),
+                .value("path", \.path, .optional(.text)),
+                .value("priority", \.priority, .word),
+                .value("least", \.least, .word),
+                .value("arguments", \.keepsArguments, .flag),
+            ], from: RuntimeEventEntry()),
+        .section(
+            "runtime_prior", \.monitor.runtimePrior,
+            [
+                .value("for", \.duration, .span(60...3600)),
+                .value("priority", \.least, .word),
+                .value("factor", \.factor, .number(1...10)),
+            ], needsRestart: true),
         .section("control", \.control, controlKeys, needsRestart: true) { $0.fault },
         .section("quarantine", \.monitor, quarantineKeys),
         .records(

@@ -8,6 +8,7 @@ internal import ModelFiles
 internal import Monitor
 internal import PacketCapture
 internal import Responses
+import RuntimeEventFiles
 internal import SystemPackage
 internal import SystemSupport
 public import Workloads
@@ -53,6 +54,9 @@ public struct ConfigurationCheck {
         }
         for reason in IndicatorEntry.faults(in: configuration.monitor.indicators) {
             faults.append(Fault(key: "indicators", reason: reason))
+        }
+        for reason in RuntimeEventEntry.faults(in: configuration.monitor.runtimeEvents) {
+            faults.append(Fault(key: "runtime_events", reason: reason))
         }
         let notify = configuration.monitor.delivery.notify
         for reason in NotifyEntry.faults(in: notify) {

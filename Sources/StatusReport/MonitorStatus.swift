@@ -242,6 +242,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var actions = Actions()
     /// Each action that is or was configured, by name.
     public var responses: [Responses] = []
+    /// Each source of runtime events; nil: there is none.
+    public var runtimeEvents: [RuntimeSource]?
     /// Problems that need the operator's attention.
     public var troubles: [String] = []
 

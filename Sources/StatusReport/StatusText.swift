@@ -59,6 +59,9 @@ public enum StatusText {
         for (number, responses) in status.responses.enumerated() {
             rows.append((number == 0 ? "responses" : "", text(responses).printable))
         }
+        for (number, source) in (status.runtimeEvents ?? []).enumerated() {
+            rows.append((number == 0 ? "runtime events" : "", text(source).printable))
+        }
         if let history = status.history { rows.append(("history", text(history).printable)) }
         if status.troubles.isEmpty {
             rows.append(("health", paint("good", "32")))

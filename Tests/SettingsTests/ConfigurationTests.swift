@@ -137,6 +137,12 @@ struct ConfigurationTests {
               known_exploited: '/etc/k.json'
               epss: '/etc/e.csv.gz'
               max_age: 2d
+            runtime_events:
+              - {name: 'f', path: '/f', priority: warning, least: error, arguments: true}
+            runtime_prior:
+              for: 5m
+              priority: critical
+              factor: 4
             control:
               socket: never
               port: 9000
@@ -181,7 +187,8 @@ struct ConfigurationTests {
         #expect(try read(text).text == text)
         let sections: Set = [
             "capture:", "record:", "limits:", "workloads:", "syslog:", "webhook:", "keep:",
-            "history:", "image_reports:", "control:", "quarantine:", "  subnets:",
+            "history:", "image_reports:", "runtime_prior:", "control:", "quarantine:",
+            "  subnets:",
         ]
         let same = Set(text.split(separator: "\n")).intersection(
             Configuration().text.split(separator: "\n"))

@@ -10,7 +10,8 @@ internal import Timestamps
 enum ControlRoutes {
     static let operations: [Operation] =
         healthOperations + statusOperations + eventOperations + packetOperations + triageOperations
-        + flowOperations + imageOperations + enforcementOperations + quarantineOperations
+        + runtimeEventOperations + flowOperations + imageOperations + enforcementOperations
+        + quarantineOperations
         + [
             Operation(
                 .get, "/api/v1/openapi.json", "This document", answers: .json(.anyObject)

@@ -72,6 +72,16 @@ enum OpenAPI {
                     ])
                 ))
         }
+        if let text = operation.rawBody {
+            members.append(
+                (
+                    "requestBody",
+                    JSONText.object([
+                        ("description", JSONText.quoted(text)), ("required", "true"),
+                        ("content", content("application/x-ndjson", .string)),
+                    ])
+                ))
+        }
         members.append(("responses", responses(of: operation)))
         if case .anyone = operation.access { members.append(("security", "[]")) }
         return JSONText.object(members)

@@ -39,21 +39,25 @@ struct Operation: Sendable {
     let summary: String
     let access: Access
     let inputs: [InputDescription]
+    /// What the body has, where it is no JSON object of inputs; nil: there is none.
+    let rawBody: String?
     let answers: [Answer]
     let respond: @Sendable (Context) async throws -> Response
 
     /// - Parameters:
+    ///   - rawBody: what a body has that is taken as it is.
     ///   - inputs: in the order in which `respond` receives their values.
     ///   - answers: the responses that are not problem details.
     init<each Value: Sendable>(
         _ method: HTTPServer.Method, _ path: String, _ summary: String, access: Access = .read,
-        inputs: repeat Input<each Value>, answers: Answer...,
+        rawBody: String? = nil, inputs: repeat Input<each Value>, answers: Answer...,
         respond: @escaping @Sendable (Context, repeat each Value) async throws -> Response
     ) {
         self.method = method
         self.path = path
         self.summary = summary
         self.access = access
+        self.rawBody = rawBody
         self.answers = answers
         var descriptions: [InputDescription] = []
         for input in repeat each inputs { descriptions.append(input.description) }

@@ -30,7 +30,7 @@ extension Schema {
         optional: [
             ("state_directory", string), ("blind", string), ("model", modelSummary),
             ("model_file", string),
-            ("learning", learning),
+            ("learning", learning), ("runtime_events", array(of: runtimeSource)),
             ("history", history), ("enforcement", open([("mode", string)])),
         ])
 
@@ -39,6 +39,13 @@ extension Schema {
         ("undone", count), ("skipped", count), ("left", count), ("standing", count),
         ("waiting", count),
     ])
+
+    private static let runtimeSource = object(
+        [
+            ("name", string), ("lines", count), ("joined", count), ("malformed", count),
+            ("oversized", count), ("foreign", count), ("below", count), ("of_host", count),
+            ("unknown", count), ("ambiguous", count), ("out_of_time", count), ("refused", count),
+        ], optional: [("trouble", string)])
 
     private static let sink = object(
         [

@@ -24,6 +24,7 @@ enum MetricsText {
         detection(status, &page)
         quarantine(status, &page)
         page.add(status.responses)
+        page.add(status.runtimeEvents ?? [])
         entrances(status.entrances, &page)
         sinks(status.sinks, &page)
         return page.text

@@ -82,6 +82,8 @@ async function explain(details, incident) {
   const facts = [['Score', incident.score + ', threshold ' + incident.threshold], ['Against', 'the baseline of ' + incident.baseline],
     ['Anomalous windows', whole(incident.windows)], ['More', 'lazaret explain ' + incident.event_id]];
   if (event && event.dest_ip) facts.splice(1, 0, ['Last contact', event.dest_ip + (event.dest_port ? ' ' + event.proto + ' ' + event.dest_port : '')]);
+  const runtime = incident.runtime_events || [];
+  facts.splice(1, 0, ...runtime.map((event, number) => [number ? '' : 'Runtime events', event.text]));
   if (incident.evidence) facts.splice(1, 0, ['Evidence', incident.evidence + ', ' + incident.evidence_text]);
   if (incident.target || incident.target_text) facts.splice(1, 0, ['Target', incident.target_text || incident.target]);
   const ruler = reasons.some(reason => reason.steps !== undefined) ? [reasonRuler()] : [];

@@ -6,6 +6,7 @@ import Indicators
 public import FoundationEssentials
 import NetworkAddresses
 import Quarantine
+import RuntimeEvents
 import SenderAttribution
 import TextFormats
 import Timestamps
@@ -80,6 +81,7 @@ extension Event: Decodable {
             case .quarantine:
                 .quarantine(try line.decode(QuarantineChange.self, forKey: .lazaret))
             case .response: .response(try line.decode(ResponseChange.self, forKey: .lazaret))
+            case .runtime: .runtime(try line.decode(RuntimeReport.self, forKey: .lazaret))
             case .stats: .stats(try line.decode(Statistics.self, forKey: .stats))
             }
         self.init(time: try line.time(.timestamp), payload)
@@ -92,6 +94,7 @@ extension Event.Alert {
     private enum Key: String, CodingKey {
         case workload, offender, mac, score, threshold, baseline, pattern, technique, reasons
         case indicators, image, decision, evidence, port, handshakes, forged, resets
+        case runtimeEvents = "runtime_events"
         case eventID = "event_id"
         case windowStart = "window_start"
         case windowEnd = "window_end"
@@ -140,6 +143,8 @@ extension Event.Alert {
         reasons = try details.decode([Reason].self, forKey: .reasons)
         indicators = try details.decodeIfPresent([IndicatorHit].self, forKey: .indicators) ?? []
         image = try details.decodeIfPresent(Image.self, forKey: .image)
+        runtimeEvents =
+            try details.decodeIfPresent([RuntimeEvent].self, forKey: .runtimeEvents) ?? []
         decision = try details.decodeIfPresent(String.self, forKey: .decision)
             .flatMap(Decision.init)
         quarantineID = try details.decodeIfPresent(String.self, forKey: .quarantineID)

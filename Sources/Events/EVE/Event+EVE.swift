@@ -5,6 +5,7 @@ import FeatureExtraction
 import FlowMetering
 import NetworkAddresses
 import Quarantine
+import RuntimeEvents
 import SenderAttribution
 import TextFormats
 
@@ -20,6 +21,7 @@ extension Event {
         case .alert(let alert): alert.put(in: &line)
         case .quarantine(let change): change.put(in: &line)
         case .response(let change): line.put("lazaret", change.fields)
+        case .runtime(let report): line.put("lazaret", report.fields)
         case .stats(let statistics): line.put("stats", statistics.object)
         }
         return line.text
@@ -106,6 +108,9 @@ extension Event.Alert {
             "reasons", json: "[" + reasons.map { $0.json(scale) }.joined(separator: ",") + "]")
         if !indicators.isEmpty { object.put("indicators", indicators.map(\.object)) }
         if let image { object.put("image", image.object) }
+        if !runtimeEvents.isEmpty {
+            object.put("runtime_events", runtimeEvents.map { $0.object(from: firstSecond) })
+        }
         object.put("decision", decision?.rawValue)
         object.put("quarantine_id", quarantineID)
         if let attribution {

@@ -5,13 +5,13 @@ import TextFormats
 import Timestamps
 
 extension Event {
-    /// The event as one line for people, without its time; nil for counters, and for responses,
-    /// which log their steps themselves.
+    /// The event as one line for people, without its time; nil for counters, for runtime events,
+    /// which other tools log, and for responses, which log their steps themselves.
     public var text: String? {
         switch payload {
         case .alert(let alert): alert.text
         case .quarantine(let change): change.text
-        case .response, .stats: nil
+        case .response, .runtime, .stats: nil
         }
     }
 }

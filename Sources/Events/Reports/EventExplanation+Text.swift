@@ -2,6 +2,7 @@ import AnomalyDetection
 import FeatureExtraction
 import NetworkAddresses
 import Quarantine
+import RuntimeEvents
 import SenderAttribution
 import TextFormats
 import Timestamps
@@ -11,6 +12,10 @@ extension EventExplanation {
     public var text: String {
         var lines = head
         lines += ["", "Why"] + alert.reasons.flatMap(Self.lines)
+        if let first = alert.firstSecond, !alert.runtimeEvents.isEmpty {
+            lines +=
+                ["", "Runtime events"] + alert.runtimeEvents.map { "  " + $0.text(from: first) }
+        }
         lines += ["", "Against what", "  " + baselineText]
         lines += ["", "Nearest normal window"] + nearestLines.map { "  " + $0 }
         lines += ["", flowTitle] + flowLines
@@ -178,6 +183,10 @@ extension EventExplanation {
         object.put("decision", alert.decision?.rawValue)
         let reasons = alert.reasons.map { $0.json(alert.scale) }
         object.put("reasons", json: "[" + reasons.joined(separator: ",") + "]")
+        if !alert.runtimeEvents.isEmpty {
+            object.put(
+                "runtime_events", alert.runtimeEvents.map { $0.object(from: alert.firstSecond) })
+        }
         object.put("model_id", alert.modelID)
         object.put("baseline", baseline)
         object.put("baseline_kind", baselineKind)

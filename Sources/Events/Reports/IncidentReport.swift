@@ -3,6 +3,7 @@ import AttackPatterns
 import FeatureExtraction
 import NetworkAddresses
 public import Quarantine
+import RuntimeEvents
 import SenderAttribution
 import TextFormats
 import Timestamps
@@ -47,6 +48,12 @@ public enum IncidentReport {
                 + paint(title, isFence ? "31" : "33") + technique
         ]
         if let target = incident.attacked { lines.append("      target: \(target.text.printable)") }
+        for event in incident.runtimeEvents.prefix(4) {
+            lines.append("      " + event.text(from: incident.firstSecond).printable)
+        }
+        if incident.runtimeEvents.count > 4 {
+            lines.append("      \(incident.runtimeEvents.count - 4) further runtime events")
+        }
         for reason in incident.strongest.reasons.prefix(3) {
             lines.append("      " + reason.text.printable)
         }

@@ -3,6 +3,7 @@ import AttackPatterns
 import FeatureExtraction
 public import NetworkAddresses
 public import Quarantine
+public import RuntimeEvents
 import SenderAttribution
 import TextFormats
 import Timestamps
@@ -40,6 +41,8 @@ public struct IncidentSummary: Sendable, Equatable {
     public var port: String?
     /// Whom it acts on.
     public var target: AttackTarget?
+    /// What was said of the workload's processes before and during it, the earliest first.
+    public var runtimeEvents: [RuntimeEvent] = []
 
     public var targetAddress: IPAddress? { target?.address }
     public var targetText: String? { target?.text }
@@ -94,6 +97,7 @@ public struct IncidentSummary: Sendable, Equatable {
         evidenceText = attribution.text
         port = incident.portName
         target = incident.attacked
+        runtimeEvents = incident.runtimeEvents
     }
 
     /// One object on one line.
@@ -121,6 +125,9 @@ public struct IncidentSummary: Sendable, Equatable {
         object.put("evidence_text", evidenceText)
         object.put("port", port)
         target?.put(in: &object)
+        if !runtimeEvents.isEmpty {
+            object.put("runtime_events", runtimeEvents.map { $0.object(from: start) })
+        }
         return object.text
     }
 }
@@ -130,6 +137,7 @@ extension IncidentSummary: Decodable {
         case offender, workload, start, end, patterns, technique, summary, score, threshold
         case baseline, windows, decision, severity, reasons, evidence, port
         case evidenceText = "evidence_text"
+        case runtimeEvents = "runtime_events"
         case eventID = "event_id"
         case link = "mac"
         case pValue = "p_value"
@@ -165,6 +173,8 @@ extension IncidentSummary: Decodable {
         evidence = try object.decodeIfPresent(String.self, forKey: .evidence)
         evidenceText = try object.decodeIfPresent(String.self, forKey: .evidenceText)
         port = try object.decodeIfPresent(String.self, forKey: .port)
+        runtimeEvents =
+            try object.decodeIfPresent([RuntimeEvent].self, forKey: .runtimeEvents) ?? []
         target = try AttackTarget(try decoder.container(keyedBy: TargetKey.self))
     }
 }

@@ -4,6 +4,7 @@ internal import Events
 internal import FeatureExtraction
 internal import NetworkAddresses
 internal import Quarantine
+internal import RuntimeEvents
 internal import SenderAttribution
 internal import TextFormats
 internal import Timestamps
@@ -87,7 +88,7 @@ extension HTMLReport {
             <p class="small">\(facts(incident))</p>
             \(Self.reasons(strongest.reasons, window: strongest.window, number: number))
             \(others(incident))
-            <dl class="facts small"><dt>Evidence</dt>\
+            <dl class="facts small">\(Self.runtimeEvents(incident))<dt>Evidence</dt>\
             <dd>\(IncidentReport.evidence(of: incident))</dd>\
             \(decisions(incident))\(trace(incident))</dl>
             </article>
@@ -194,6 +195,14 @@ extension HTMLReport {
             <dt>Enforcing would have</dt><dd>\(steps)</dd>
             <dt>Undo</dt><dd><code>\(own.last?.rule.undo ?? "")</code></dd>
             """
+    }
+
+    private static func runtimeEvents(_ incident: Incident) -> HTML {
+        guard !incident.runtimeEvents.isEmpty else { return "" }
+        let lines: [HTML] = incident.runtimeEvents.map {
+            "<div>\($0.text(from: incident.firstSecond))</div>"
+        }
+        return "<dt>Runtime events</dt><dd>\(lines)</dd>"
     }
 
     private func trace(_ incident: Incident) -> HTML {

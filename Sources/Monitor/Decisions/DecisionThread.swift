@@ -7,6 +7,7 @@ internal import Events
 internal import EventStore
 internal import FeatureExtraction
 internal import NetworkAddresses
+internal import RuntimeEvents
 import StatusReport
 internal import SystemSupport
 internal import Quarantine
@@ -153,7 +154,13 @@ final class DecisionThread: Sendable {
             publish(result.events)
         case .outcomes(let outcomes): publish(outcomes, alerts)
         case .model(let identifier): alerts.modelID = identifier
-        case .event(let event): publish([event])
+        case .event(let event):
+            if case .runtime(let report) = event.payload,
+                let second = alerts.incidents.add(report.event, of: report.workload)
+            {
+                history.changedSince = min(history.changedSince, second)
+            }
+            publish([event])
         }
     }
 

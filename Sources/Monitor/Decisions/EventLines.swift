@@ -35,7 +35,7 @@ struct EventLines {
         switch event.payload {
         case .alert: true
         case .quarantine(let change): change.action == .refuse && change.failure == nil
-        case .response, .stats: false
+        case .response, .runtime, .stats: false
         }
     }
 
@@ -52,7 +52,7 @@ struct EventLines {
         case .quarantine(let change):
             if change.failure != nil { return .error }
             return change.action == .add || change.action == .protect ? .warning : .notice
-        case .response, .stats: return .debug
+        case .response, .runtime, .stats: return .debug
         }
     }
 }

@@ -8,6 +8,7 @@ import NetworkAddresses
 import PacketCapture
 import PacketDecoding
 import PacketIntake
+import RuntimeEvents
 import SenderAttribution
 import StatusReport
 import SystemSupport
@@ -50,8 +51,8 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     init(
         model: Model, inventory: Inventory, remembered: Inventory = .empty, interfaces: Int,
         hashSeed: UInt64, isRetraining: Bool = false, scores: ScoreHistory,
-        limits: ResourceLimits = ResourceLimits(), flows: FlowCollector? = nil,
-        submit: @escaping (Verdict) -> Void
+        limits: ResourceLimits = ResourceLimits(), prior: RuntimePrior = RuntimePrior(),
+        flows: FlowCollector? = nil, submit: @escaping (Verdict) -> Void
     ) {
         intake = FrameIntake(interfaces: interfaces)
         var options = FlowMeterOptions()
@@ -64,6 +65,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
             hostLimit: limits.hostLimit)
         tracker.watchesTargets = true
         detector = Self.detector(model, inventory)
+        detector.raised = RaisedWorkloads(prior)
         retrainer =
             isRetraining
             ? Retrainer(anchor: model, inventory: inventory, seed: model.provenance.seed) : nil
@@ -188,6 +190,11 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
         finish()
         tracker.restart()
         meter = FlowMeter(options: meter.options)
+    }
+
+    /// Notes that another tool has said something of a workload's processes.
+    mutating func note(_ event: RuntimeEvent, of workload: String) {
+        detector.raised.note(event, of: workload)
     }
 
     /// Looks for these addresses and names from now on.

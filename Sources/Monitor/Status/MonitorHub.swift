@@ -59,6 +59,7 @@ public final class MonitorHub: Sendable {
     private let state = Mutex(State())
     private let guardian = Mutex<(quarantine: QuarantineService, decisions: DecisionThread)?>(nil)
     private let control = Mutex<EnforcementSwitch?>(nil)
+    let runtimeEvents = Mutex<RuntimeEventWatch?>(nil)
     private let reload = Atomic<Bool>(false)
 
     public init() {}
@@ -173,6 +174,7 @@ public final class MonitorHub: Sendable {
     /// Ends the streams of all followers.
     func close() {
         guardian.withLock { $0 = nil }
+        runtimeEvents.withLock { $0 = nil }
         state.withLock { state in
             state.store = nil
             state.status?.phase = .stopped

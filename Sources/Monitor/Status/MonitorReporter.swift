@@ -192,6 +192,8 @@ struct MonitorReporter {
         }
         status.modelFile = hub.modelPath
         status.history = parts.history?.status
+        let runtime = parts.runtime.status
+        status.runtimeEvents = runtime.isEmpty ? nil : runtime
         status.restedSeconds = (rested.inSeconds * 1000).rounded() / 1000
         status.updated = now
         status.troubles = troubles(Clock.monotonic())
@@ -285,6 +287,10 @@ struct MonitorReporter {
             if flowsLost.isRecent(history.lost, now) {
                 troubles.append("flow history: \(history.lost) flows lost: a slow or full disk")
             }
+        }
+        for source in status.runtimeEvents ?? [] {
+            guard let trouble = source.trouble else { continue }
+            troubles.append("runtime events of \(source.name): \(trouble)")
         }
         for sink in status.sinks where sink.lost > 0 || sink.trouble != nil {
             let what = sink.name.hasPrefix(RecordingThread.label) ? "packets" : "events"

@@ -6,7 +6,10 @@ import FeatureExtraction
 import Indicators
 import NetworkAddresses
 import Quarantine
+import RuntimeEventFiles
+import RuntimeEvents
 import SenderAttribution
+import Timestamps
 import Workloads
 
 /// Runs detector, incidents and policy on captures: consumes windows, and returns verdicts and
@@ -23,6 +26,9 @@ struct CaptureAnalyzer {
     /// Whether events are kept.
     private let keepsEvents: Bool
     private let indicators: IndicatorTable?
+    /// Runtime events that are still to come; nil: none are given.
+    private var runtime: RecordedRuntimeEvents?
+    private var containers: ContainerIndex?
     /// Whether memory is short: no further events are kept, and no further offenders are followed.
     var isCramped = false {
         didSet { alerts.incidents.isCramped = isCramped }
@@ -39,8 +45,10 @@ struct CaptureAnalyzer {
     init(
         model: Model, known: RecordedWorkloads, policyOptions: QuarantinePolicyOptions,
         capture: String?, sliceFolder: String? = nil, keepsEvents: Bool = false,
-        omitted: Set<DetectorPart> = [], indicators: IndicatorTable? = nil
+        omitted: Set<DetectorPart> = [], indicators: IndicatorTable? = nil,
+        runtime: RecordedRuntimeEvents? = nil
     ) {
+        self.runtime = runtime
         self.known = known
         self.indicators = indicators
         self.keepsEvents = keepsEvents
@@ -52,7 +60,7 @@ struct CaptureAnalyzer {
             modelID: model.identifier, origin: capture.map(Event.Alert.Origin.capture),
             decider: PlannedQuarantine(
                 QuarantinePolicy(options: policyOptions, inventory: inventory)),
-            openLimit: Self.mostOffenders)
+            openLimit: Self.mostOffenders, runtime: runtime == nil ? nil : RuntimeEventLog())
         alerts.sliceFolder = sliceFolder
         alerts.makesEvents = keepsEvents
     }
@@ -64,6 +72,7 @@ struct CaptureAnalyzer {
         outcome.windowCount = detector.seenCount
         outcome.inventory = known.inventory
         outcome.warnings += warnings
+        outcome.runtimeSummary = runtime?.summary
         return outcome
     }
 
@@ -79,6 +88,7 @@ struct CaptureAnalyzer {
     /// Applies changes of address owners.
     mutating func apply(_ change: WorkloadChange) {
         known.apply(change)
+        containers = nil
         isBehind = true
     }
 
@@ -133,12 +143,45 @@ struct CaptureAnalyzer {
         result.decisions += what.outcomes.map(\.decision).filter {
             if case .refuse = $0.kind { !isCramped } else { true }
         }
-        for event in what.events where keepsEvents {
+        keep(what.events)
+    }
+
+    private mutating func keep(_ events: [Event]) {
+        for event in events where keepsEvents {
             guard !isCramped, result.events.count < Self.mostEvents else {
                 lostEvents += 1
                 continue
             }
             result.events.append(event)
+        }
+    }
+
+    /// Takes in the runtime events up to a second.
+    mutating func takeRuntimeEvents(until second: Int) {
+        guard let log = alerts.runtime else { return }
+        while let (file, event) = runtime?.take(until: second) {
+            let index = containers ?? known.index
+            containers = index
+            guard let workload = runtime?.workload(of: event, in: index) else { continue }
+            log.add(event.event, of: workload, from: file)
+            detector.raised.note(event.event, of: workload)
+            publish(log.takeReports(at: event.event.time, limit: .max))
+        }
+    }
+
+    /// Takes in all that is left of them.
+    mutating func finishRuntimeEvents() {
+        takeRuntimeEvents(until: .max)
+        guard let log = alerts.runtime else { return }
+        while case let rest = log.takeReports(at: .distantFuture, limit: .max), !rest.isEmpty {
+            publish(rest)
+        }
+    }
+
+    private mutating func publish(_ reports: [RuntimeEventHistory.Report]) {
+        for report in reports {
+            _ = alerts.incidents.add(report.event, of: report.workload)
+            keep([Event(report)])
         }
     }
 }

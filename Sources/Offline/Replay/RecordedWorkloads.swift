@@ -21,6 +21,14 @@ struct RecordedWorkloads {
         if let told = change.networks { networks = told }
     }
 
+    /// The recorded containers and pods, by identifier.
+    var instances: [(id: String, workload: String)] {
+        holders.compactMap { address, holder in
+            guard let id = holder.instance else { return nil }
+            return (id, given.workload(of: address)?.name ?? holder.workload)
+        }
+    }
+
     /// The current inventory.
     var inventory: Inventory {
         given.joined(

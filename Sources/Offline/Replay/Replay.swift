@@ -9,6 +9,8 @@ import NetworkAddresses
 import PacketCapture
 import PacketDecoding
 public import Quarantine
+import RuntimeEventFiles
+import RuntimeEvents
 public import SystemSupport
 public import Workloads
 public import Timestamps
@@ -34,6 +36,8 @@ public struct Replay {
     public var omitted: Set<DetectorPart> = []
     /// Addresses and names that are looked for; nil: none.
     public var indicators: IndicatorTable?
+    /// What other tools said of processes in the time of the captures; nil: nothing.
+    public var runtimeEvents: RecordedRuntimeEvents?
     /// Whether the outcome includes the events.
     public var keepsEvents = false
 
@@ -52,6 +56,8 @@ public struct Replay {
         public var verdictCount = 0
         /// Lines for standard error.
         public var warnings: [String] = []
+        /// What became of the runtime events; nil: there are none.
+        public var runtimeSummary: String?
         /// Data for a report, if requested.
         public var report: HTMLReport?
     }
@@ -83,7 +89,8 @@ public struct Replay {
             model: model, known: RecordedWorkloads(given: given, remembered: remembered),
             policyOptions: policyOptions,
             capture: paths.count == 1 ? paths[0] : nil, sliceFolder: sliceFolder,
-            keepsEvents: keepsEvents, omitted: omitted, indicators: indicators)
+            keepsEvents: keepsEvents, omitted: omitted, indicators: indicators,
+            runtime: runtimeEvents)
         var memory = MemoryWatch(limits)
         var packets = try PacketReader(
             paths: spool?.paths ?? paths, filter: filter, trustsNotes: trustsNotes,
@@ -94,6 +101,7 @@ public struct Replay {
                     tracker.isCramped = memory.isShort()
                     analyzer.isCramped = tracker.isCramped
                 }
+                analyzer.takeRuntimeEvents(until: window.endSecond)
                 let verdict = analyzer.analyze(window) { tracker.workloadName(of: $0) }
                 observe?(window, verdict)
                 record?.add(
@@ -136,6 +144,8 @@ public struct Replay {
         tracker.finish()
         judgeWindows()
         let report = packets.report
+        // Tools report a moment later than packets arrive.
+        analyzer.finishRuntimeEvents()
         var outcome = analyzer.outcome
         outcome.packetCount = report.packetCount
         outcome.first = report.first

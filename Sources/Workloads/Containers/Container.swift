@@ -113,7 +113,7 @@ public struct WorkloadNaming: Sendable, Equatable {
 
     /// The owner of a pod. The name of a Deployment's pod is the Deployment's name, the template's
     /// hash and five random characters.
-    static func owner(ofPod name: String) -> String {
+    package static func owner(ofPod name: String) -> String {
         let parts = name.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count > 2, isHash(parts[parts.count - 1]), parts[parts.count - 1].count == 5,
             isHash(parts[parts.count - 2])

@@ -245,11 +245,14 @@ public final class WorkloadDirectory: Sendable {
     public func lease(of address: IPAddress, at time: Timestamp) -> Lease? {
         state.withLock { state in
             var lease = state.leases.lease(of: address, at: time)
-            if let id = lease?.container.id, let space = id.firstIndex(of: " ") {
-                lease?.container.id = String(id[id.index(after: space)...])
-            }
+            if let id = lease?.container.id { lease?.container.id = Self.bare(id) }
             return lease
         }
+    }
+
+    /// An identifier without its source, which may contain spaces.
+    static func bare(_ key: String) -> String {
+        key.lastIndex(of: " ").map { String(key[key.index(after: $0)...]) } ?? key
     }
 
     /// The holder of an address that belongs to no container, such as a service's.
@@ -276,6 +279,20 @@ public final class WorkloadDirectory: Sendable {
                 state.leases.current(address).map { (address, $0) }
             }
         }.sorted { ($0.1.container.workload, $0.0) < ($1.1.container.workload, $1.0) }
+    }
+
+    /// The leases of all containers that have or recently had an address, with the identifiers of
+    /// the engine.
+    package func recentLeases() -> [(address: IPAddress, lease: Lease)] {
+        state.withLock { state in
+            state.leases.leases.flatMap { address, leases in
+                leases.map { lease in
+                    var lease = lease
+                    lease.container.id = Self.bare(lease.container.id)
+                    return (address, lease)
+                }
+            }
+        }
     }
 
     /// The addresses, other than gateways, that must never be fenced, with their reasons.

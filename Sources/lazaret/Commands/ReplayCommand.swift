@@ -9,6 +9,8 @@ import Indicators
 import ModelFiles
 import Offline
 import Quarantine
+import RuntimeEventFiles
+import RuntimeEvents
 import SystemSupport
 import TextFormats
 import Workloads
@@ -70,6 +72,15 @@ struct ReplayCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
+            Alerts of Falco, events of Tetragon or auditd's log of the time of the captures; may \
+            be repeated.
+            """,
+            valueName: "file"))
+    var runtimeEvents: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            """
             Memory that tables and results may use; what does not fit is left out, with a warning.
             """,
             valueName: "size"),
@@ -83,6 +94,10 @@ struct ReplayCommand: ParsableCommand {
         guard indicators.isEmpty || model != nil else {
             throw ValidationError(
                 "--indicators needs a model: without a baseline there is no alert")
+        }
+        guard runtimeEvents.isEmpty || model != nil else {
+            throw ValidationError(
+                "--runtime-events needs a model: without a baseline there is no incident")
         }
         guard plan == nil || model != nil else {
             throw ValidationError("--plan needs a model: without a baseline nothing is fenced")
@@ -114,11 +129,15 @@ struct ReplayCommand: ParsableCommand {
         replay.limits.memory = memory.size.bytes
         replay.keepsEvents = format == .eve
         replay.indicators = try table(replay.model, given)
+        if !runtimeEvents.isEmpty {
+            replay.runtimeEvents = try RecordedRuntimeEvents(files: runtimeEvents)
+        }
         let record = report.map { _ in
             ReplayReportData(model: replay.model, inventory: given)
         }
         let outcome = try replay.run(progress: ProgressReport(label: "replay"), record: record)
         for warning in outcome.warnings { Output.warn(warning) }
+        if let summary = outcome.runtimeSummary { printError(summary) }
         let slices = try cut(outcome.incidents, spool)
         try Output.write(render(outcome), to: output)
         if let plan { try OutputFile.replace(plan, with: script(outcome)) }
@@ -197,6 +216,7 @@ struct ReplayCommand: ParsableCommand {
             if !page.feedbackIsEmpty { try page.add("feedback", feedback, at: feedback) }
         }
         if let path = inventory.path { try page.add("inventory", path, at: path) }
+        for path in runtimeEvents { try page.add("runtime events", path, at: path) }
         try OutputFile.replace(report ?? "", with: Array(page.render().utf8))
     }
 
@@ -208,6 +228,7 @@ struct ReplayCommand: ParsableCommand {
         if let path = inventory.path { words += ["--inventory", path] }
         if notes.areTrusted { words.append("--trust-notes") }
         for path in indicators { words += ["--indicators", path] }
+        for path in runtimeEvents { words += ["--runtime-events", path] }
         if let pcapOut { words += ["--pcap-out", pcapOut] }
         return Shell.line(words + ["--report", "report.html"] + input.bpf)
     }
