@@ -62,6 +62,7 @@ let package = Package(
     products: [
         .executable(name: "lazaret", targets: ["lazaret"]),
         .library(name: "IsolationForest", targets: ["IsolationForest"]),
+        .library(name: "Risk", targets: ["Risk"]),
         .library(
             name: "Metering",
             targets: [
@@ -189,6 +190,7 @@ let package = Package(
                 "FeatureExtraction",
             ]),
         library("IsolationForest"),
+        library("Risk", uses: ["TextFormats"]),
         library(
             "AnomalyModel",
             uses: [
@@ -254,7 +256,7 @@ let package = Package(
             "EventStore",
             uses: [
                 "SQLite", "Timestamps", "SystemSupport", "NetworkAddresses", "Quarantine",
-                "Responses", "Events", "Digests", "RuntimeEvents", system,
+                "Responses", "Events", "Digests", "RuntimeEvents", "Risk", system,
             ]),
         library(
             "Events",
@@ -325,7 +327,8 @@ let package = Package(
                 "BaselineGraph", "SenderAttribution", "FeatureExtraction", "AttackPatterns",
                 "AnomalyModel", "AnomalyDetection", "Quarantine", "ProtectedAddresses",
                 "FlowHistory", "Enforcement", "CrowdSec", "Responses", "EventStore", "Events",
-                "Decisions", "EventDelivery", "ModelFiles", "Recording", "StatusReport", logging,
+                "Posture", "Risk", "Decisions", "EventDelivery", "ModelFiles", "Recording",
+                "StatusReport", logging,
                 system,
             ]),
         library(
@@ -343,13 +346,14 @@ let package = Package(
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "Digests", "HTTPClient", "HTTPServer",
                 "ImageReports", "NetworkAddresses", "PacketCapture", "FlowMetering",
-                "AttackPatterns", "Quarantine",
-                "FlowHistory", "EventStore", "Events", "HTMLReport", "Recording", "StatusReport",
-                "Monitor", "Settings", logging, system,
+                "AttackPatterns", "Quarantine", "FlowHistory", "EventStore", "Events",
+                "HTMLReport", "Recording", "Risk", "StatusReport", "Monitor", "Settings", logging,
+                system,
             ],
             embedding: [
                 "Web/index.html", "Web/dashboard.css", "Web/dashboard.js", "Web/flows.html",
-                "Web/flows.js", "Web/triage.js", "Web/charts.js", "Web/incidents.js", "Web/map.js",
+                "Web/flows.js", "Web/risk.html", "Web/risk.js", "Web/triage.js", "Web/charts.js",
+                "Web/incidents.js", "Web/map.js",
             ]),
         .executableTarget(
             name: "lazaret",
@@ -384,7 +388,7 @@ let package = Package(
             of: "ControlServer",
             uses: [
                 "Timestamps", "HTTPServer", "NetworkAddresses", "FeatureExtraction",
-                "AttackPatterns", "AnomalyDetection", "EventStore", "Events", "ModelFiles",
+                "AttackPatterns", "AnomalyDetection", "EventStore", "Events", "ModelFiles", "Risk",
                 "StatusReport", "ImageReports", "Monitor",
             ]),
         tests(of: "TextFormats", uses: ["Timestamps"]),
@@ -421,6 +425,7 @@ let package = Package(
             of: "AttackPatterns",
             uses: ["NetworkAddresses", "Workloads", "FeatureExtraction"]),
         tests(of: "IsolationForest"),
+        tests(of: "Risk"),
         tests(
             of: "AnomalyModel",
             uses: [
@@ -459,7 +464,7 @@ let package = Package(
             uses: [
                 "Timestamps", "NetworkAddresses", "FeatureExtraction", "AttackPatterns",
                 "AnomalyDetection", "Quarantine", "SQLite", "Enforcement", "Events",
-                "RuntimeEvents",
+                "RuntimeEvents", "Risk",
             ]),
         tests(
             of: "FlowHistory",
@@ -501,7 +506,7 @@ let package = Package(
                 "PacketDecoding", "FlowMetering", "Workloads", "SenderAttribution",
                 "FeatureExtraction", "AttackPatterns", "AnomalyModel", "AnomalyDetection", "Events",
                 "EventDelivery", "EventStore", "Offline", "Recording", "StatusReport", "CrowdSec",
-                "Quarantine",
+                "Quarantine", "FlowHistory", "Indicators", "Posture", "Risk",
             ]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit", "Timestamps", "NetworkAddresses"],

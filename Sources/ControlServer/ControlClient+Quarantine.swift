@@ -84,12 +84,6 @@ extension ControlClient {
     }
 
     private static var path: String { "/api/v1/quarantine" }
-
-    private func decode<T: Decodable>(_ bytes: [UInt8]) throws -> T {
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        return try decoder.decode(T.self, from: Data(bytes))
-    }
 }
 
 /// A rule in the format of `RuleReport`.

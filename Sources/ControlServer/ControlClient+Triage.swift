@@ -112,7 +112,8 @@ extension ControlClient {
             "/api/v1/mutes/\(number)/end", JSONText.object([("by", JSONText.quoted(actor))]))
     }
 
-    private func decode<T: Decodable>(_ bytes: [UInt8]) throws -> T {
+    /// Decodes an answer, whose keys are in snake case.
+    func decode<T: Decodable>(_ bytes: [UInt8]) throws -> T {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         return try decoder.decode(T.self, from: Data(bytes))

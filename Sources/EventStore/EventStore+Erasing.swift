@@ -5,7 +5,7 @@ public import Timestamps
 
 /// What `erase` found in a store.
 public struct ErasedEvents: Sendable, Equatable {
-    /// Alerts and other events, and incidents.
+    /// Alerts and other events, incidents, and days of risk.
     public var events = 0
     /// Quarantine rules that have ended.
     public var rules = 0
@@ -15,9 +15,10 @@ public struct ErasedEvents: Sendable, Equatable {
 }
 
 extension EventStore {
-    /// Erases events, incidents, and ended rules that name an address, in one transaction; what is
-    /// erased is overwritten in the file. Active rules and the audit trail, which is a chain of
-    /// hashes, stay. The audit trail gets a record with the numbers, without the address.
+    /// Erases events, incidents, days of risk, and ended rules that name an address, in one
+    /// transaction; what is erased is overwritten in the file. Active rules and the audit trail,
+    /// which is a chain of hashes, stay. The audit trail gets a record with the numbers, without
+    /// the address.
     public func erase(
         _ address: IPAddress, actor: String, now: Timestamp
     ) throws(EventStoreError) -> ErasedEvents {
@@ -28,6 +29,7 @@ extension EventStore {
             for (table, text) in [
                 ("events", "subject || ' ' || body"),
                 ("incidents", "offender || ' ' || workload || ' ' || body"),
+                ("risk", "workload"),
             ] {
                 for row in try Self.rows("rowid", of: table, naming: needle, in: text, database) {
                     try database.execute("DELETE FROM \(table) WHERE rowid = ?", [row])

@@ -133,10 +133,10 @@ extension EventStore {
 }
 
 extension StoredEvent {
-    fileprivate static let columns = "id, time, kind, subject, body"
+    static let columns = "id, time, kind, subject, body"
 
     /// - Parameter row: a row with `columns`.
-    fileprivate init(_ row: borrowing Statement) {
+    init(_ row: borrowing Statement) {
         id = row.text(0)
         time = row.time(1)
         kind = row.text(2)

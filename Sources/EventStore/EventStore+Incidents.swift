@@ -145,10 +145,10 @@ extension EventStore {
 }
 
 extension StoredIncident {
-    fileprivate static let columns = "id, start, end, offender, workload, body"
+    static let columns = "id, start, end, offender, workload, body"
 
     /// - Parameter row: a row with `columns`.
-    fileprivate init(_ row: borrowing Statement) {
+    init(_ row: borrowing Statement) {
         id = row.text(0)
         start = row.integer(1)
         end = row.integer(2)

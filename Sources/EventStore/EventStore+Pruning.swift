@@ -56,7 +56,10 @@ extension EventStore {
             let free = try database.integer("PRAGMA freelist_count")
             let pages = try database.integer("PRAGMA page_count") - free
             guard try pages * database.integer("PRAGMA page_size") > room else { return nil }
-            let tables = [("events", "time, id"), ("incidents", "start"), ("stats", "time")]
+            let tables = [
+                ("events", "time, id"), ("incidents", "start"), ("stats", "time"),
+                ("risk", "day"),
+            ]
             var counts: [Int64] = []
             for (table, _) in tables {
                 counts.append(try database.integer("SELECT count(*) FROM \(table)"))

@@ -85,6 +85,8 @@ public struct Monitor {
         public var keepBytes: Int64 = 512 << 20
         /// For how long, and in how many bytes, flows are kept.
         package var history = HistoryOptions()
+        /// Whether metrics have the names of workloads as labels.
+        public var labelsWorkloads = false
         /// The options for recording packets.
         public var recording = RecordingOptions()
         public var limits = ResourceLimits()
@@ -251,6 +253,11 @@ public struct Monitor {
             directory: options.stateDirectory, logger: logger)
         hub.connect(runtime)
         defer { runtime.stop() }
+        let risk = RiskWatch(
+            hub: hub, live: live, store: try EventStore(directory: options.stateDirectory),
+            history: history.map { _ in HistoryReader(directory: options.stateDirectory) },
+            options: options, logger: logger)
+        defer { risk.stop() }
         var watch = MonitorLoop(
             monitor: self,
             parts: MonitorParts(

@@ -123,7 +123,7 @@ extension PostureReport {
         add(
             results.map {
                 PostureFinding($0, workload: workload, container: container.name, source: source)
-            }, containers: 1)
+            }, of: workload, containers: 1)
         for (port, bindings) in container.publishedPorts {
             guard let service = Service(published: port) else { continue }
             published.append(
@@ -146,7 +146,7 @@ extension PostureReport {
                     result, workload: workload, container: part.map { "\(name)/\($0)" } ?? name,
                     source: source)
             }
-            add(found, containers: pod.settings.spec.parts.count)
+            add(found, of: workload, containers: pod.settings.spec.parts.count)
             addPod()
         }
         if !pods.isEmpty, policies == nil {

@@ -35,6 +35,8 @@ public struct PostureReport: Sendable {
     public private(set) var incompleteChecks: Set<PostureCheck> = []
     /// Whether published ports were compared with a model.
     public internal(set) var hasComparedPorts = false
+    /// The workloads that have containers, also those without findings.
+    public private(set) var workloads: Set<String> = []
     /// What was not assessed, and why.
     public private(set) var remarks: [String] = []
 
@@ -43,8 +45,9 @@ public struct PostureReport: Sendable {
 
     public init() {}
 
-    mutating func add(_ found: [PostureFinding], containers: Int) {
+    mutating func add(_ found: [PostureFinding], of workload: String, containers: Int) {
         all += found
+        if containers > 0 { workloads.insert(workload) }
         containerCount += containers
     }
 

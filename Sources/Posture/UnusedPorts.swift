@@ -37,7 +37,7 @@ extension PostureReport {
                     PostureFinding(
                         result, workload: one.workload, container: one.container,
                         source: one.source)
-                ], containers: 0)
+                ], of: one.workload, containers: 0)
         }
     }
 }

@@ -74,6 +74,9 @@ extension Configuration {
                 .value("priority", \.least, .word),
                 .value("factor", \.factor, .number(1...10)),
             ], needsRestart: true),
+        .section(
+            "metrics", \.monitor, [.value("workloads", \.labelsWorkloads, .flag)],
+            needsRestart: true),
         .section("control", \.control, controlKeys, needsRestart: true) { $0.fault },
         .section("quarantine", \.monitor, quarantineKeys),
         .records(

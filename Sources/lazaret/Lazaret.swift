@@ -21,7 +21,7 @@ struct Lazaret: AsyncParsableCommand {
         subcommands: [
             FlowsCommand.self, TrainCommand.self, ReplayCommand.self, EvaluateCommand.self,
             CheckCommand.self, ModelCommand.self, PolicyCommand.self, PostureCommand.self,
-            ImagesCommand.self,
+            ImagesCommand.self, RiskCommand.self,
             MonitorCommand.self, StatusCommand.self, TopCommand.self,
             EventsCommand.self, IncidentsCommand.self, MuteCommand.self, ExplainCommand.self,
             FeedbackCommand.self, QuarantineCommand.self, EnforcementCommand.self,

@@ -132,7 +132,7 @@ struct PatternTests {
                     ], unanswered: unanswered, ipProtocol: 17))
         }
         #expect(queries(300, served: 100) == nil)
-        #expect(queries(900, served: 50) == nil)
+        #expect(queries(390, served: 50) == nil)
         #expect(queries(1100, served: 50) == .packetFlood)
         #expect(queries(3000, served: 1000, unanswered: 3000) == .packetFlood)
     }

@@ -195,6 +195,7 @@ struct DashboardTests {
         #expect(
             try browser.waits(
                 for: "document.getElementById('caption').textContent === 'No such flows.'"))
+        try browser.expectRisk(of: lab.a.v4, at: page + "risk")
         #expect(browser.troubles.isEmpty, "\(browser.troubles)")
         #expect(program.end(by: SIGTERM) == 0)
     }

@@ -41,7 +41,7 @@ struct DeliveryConfigurationTests {
         ("rotate: {size: 1B}", "64KiB to"), ("rotate: {keep: 0}", "from 1 to 1000"),
         ("syslog: /dev/log", "expected unix:PATH, udp:HOST:PORT or tcp:HOST:PORT"),
         ("syslog: {facility: local9}", "one of kern"),
-        ("syslog: {kinds: [alarm]}", "one of alert, quarantine, response, stats"),
+        ("syslog: {kinds: [alarm]}", "one of alert, quarantine, response, runtime, stats"),
         ("webhook: https://host/", "must be a mapping"),
         ("\nwebhook: {url: 'https://u:secret@host/'}", "line 2: 'url' must be"),
         ("webhook: {url: 'gopher://host/'}", "'url' must be"),

@@ -12,6 +12,7 @@ final class StoryTests {
 
     private let scratch: Scratch
     private let shop: StoryShop
+    private let context: StoryContext
     private let configuration: String
     /// A socket's path has at most 107 bytes.
     private let socket = "/tmp/lzs-\(UInt32.random(in: 0...UInt32.max)).sock"
@@ -19,6 +20,7 @@ final class StoryTests {
     init() throws {
         scratch = try Scratch()
         shop = try StoryShop()
+        context = try StoryContext(shop, scratch)
         configuration = try scratch.write(
             "lazaret.yaml",
             Data(
@@ -28,7 +30,7 @@ final class StoryTests {
                 control: {socket: \(socket)}
                 events: \(scratch.path("eve.json"))
                 workloads: {docker: \(shop.host.socket), podman: never, kubernetes: never}
-
+                \(context.settings)
                 """.utf8))
     }
 
@@ -113,6 +115,7 @@ final class StoryTests {
         for (name, role, _, _) in attacks {
             let offender = try container(name)
             #expect(shop.reaches(offender, web))
+            if role == "scan" { try intrude(into: offender, program) }
             try shop.turn(offender, into: role)
             if role == "guess" { program = try restart(program) }
             let isHeld = eventually { isFenced(offender) }
@@ -124,6 +127,7 @@ final class StoryTests {
         for (name, _, title, technique) in attacks {
             try checkAlert(of: container(name), title, technique)
         }
+        try allThatIsKnownIsOneRanking(of: container("worker-13"), program)
         try aRestartedEngineNamesNewContainers(program)
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
         #expect(try ledger("audit", "verify").contains(", whole; "))
@@ -194,6 +198,55 @@ final class StoryTests {
         // The fence of a first offence lasts ten minutes.
         #expect(
             try #require(line.split(separator: " ").dropFirst(2).first).contains("m"), "\(line)")
+    }
+
+    /// A shell in a container, and its contact with a listed address, are known before it scans.
+    private func intrude(into offender: Container, _ program: Background) throws {
+        let isScanned = try eventually {
+            try Namespace.command([
+                "curl", "-s", "-m", "60", "--unix-socket", socket, "http://lazaret/api/v1/images",
+            ]).contains(StoryContext.vulnerability)
+        }
+        #expect(isScanned, "\(program.errors)")
+        try context.intrude(into: offender)
+        let isKnown = try eventually {
+            try !events("runtime").isEmpty
+                && events("alert").contains {
+                    detail($0, "indicators").contains(StoryContext.listed)
+                }
+        }
+        #expect(isKnown, "\(program.errors)")
+        #expect(try !isFenced(offender) && fenced().isEmpty)
+    }
+
+    /// Report, list, sensor, settings and anomaly explain one incident, and rank its workload
+    /// first.
+    private func allThatIsKnownIsOneRanking(
+        of offender: Container, _ program: Background
+    ) throws {
+        let alerts = try events("alert").filter { $0["src_ip"] as? String == offender.address }
+        for (name, word) in [
+            ("image", StoryContext.vulnerability), ("indicators", StoryContext.listed),
+            ("runtime_events", StoryContext.rule),
+        ] {
+            #expect(alerts.contains { detail($0, name).contains(word) }, "\(name): \(alerts)")
+        }
+        let scan = try #require(alerts.first { detail($0, "technique") == "T1046" })
+        let told = try ask("explain", detail(scan, "event_id"))
+        #expect(told.contains(StoryContext.rule) && told.contains("before"), "\(told)")
+        #expect(told.contains(StoryContext.vulnerability), "\(told)")
+        let isFirst = try eventually {
+            try ask("risk").split(separator: "\n").dropFirst().first?.contains("shop/worker")
+                == true
+        }
+        #expect(isFirst, "\(program.errors)")
+        let parts = try ask("risk", "--workload", "shop/worker")
+        for word in [
+            "incident", StoryContext.vulnerability, StoryContext.listed, StoryContext.rule,
+            "findings, the worst",
+        ] {
+            #expect(parts.contains(word), "\(word): \(parts)")
+        }
     }
 
     private func aRestartedEngineNamesNewContainers(_ program: Background) throws {

@@ -269,6 +269,7 @@ struct RouteTests {
             ("/", "text/html"), ("/dashboard.css", "text/css"),
             ("/dashboard.js", "text/javascript"), ("/charts.js", "text/javascript"),
             ("/incidents.js", "text/javascript"), ("/map.js", "text/javascript"),
+            ("/risk", "text/html"), ("/risk.js", "text/javascript"),
         ] {
             let answer = try await client.ask(.get, path, headers: ["Host": "127.0.0.1:9787"])
             #expect(answer.status == 200 && !answer.text.isEmpty)

@@ -68,7 +68,7 @@ struct EVETests {
                 id: "c0c0c0c0c0c0", reference: "shop/web:2.4", isWeak: false,
                 findings: .init(critical: 1, high: 2, medium: 3, low: 4, unknown: 5), fixable: 6,
                 knownExploited: (1...7).map { "CVE-2026-000\($0)" }, highestEPSS: 0.25,
-                reportAgeSeconds: 60))
+                reportAgeSeconds: 60), isRaised: false)
         let event = Event(time: Samples.time, .alert(alert))
         #expect(
             event.eve.contains(

@@ -143,6 +143,8 @@ struct ConfigurationTests {
               for: 5m
               priority: critical
               factor: 4
+            metrics:
+              workloads: true
             control:
               socket: never
               port: 9000
@@ -187,8 +189,8 @@ struct ConfigurationTests {
         #expect(try read(text).text == text)
         let sections: Set = [
             "capture:", "record:", "limits:", "workloads:", "syslog:", "webhook:", "keep:",
-            "history:", "image_reports:", "runtime_prior:", "control:", "quarantine:",
-            "  subnets:",
+            "history:", "image_reports:", "runtime_prior:", "metrics:", "control:",
+            "quarantine:", "  subnets:",
         ]
         let same = Set(text.split(separator: "\n")).intersection(
             Configuration().text.split(separator: "\n"))

@@ -10,8 +10,8 @@ internal import Timestamps
 enum ControlRoutes {
     static let operations: [Operation] =
         healthOperations + statusOperations + eventOperations + packetOperations + triageOperations
-        + runtimeEventOperations + flowOperations + imageOperations + enforcementOperations
-        + quarantineOperations
+        + runtimeEventOperations + flowOperations + imageOperations + riskOperations
+        + enforcementOperations + quarantineOperations
         + [
             Operation(
                 .get, "/api/v1/openapi.json", "This document", answers: .json(.anyObject)
@@ -64,7 +64,7 @@ enum ControlRoutes {
             answers: Operation.Answer(type: "text/plain; version=0.0.4; charset=utf-8")
         ) { context in
             JSONText.response(
-                MetricsText.text(try status(context.hub)),
+                MetricsText.text(try status(context.hub), risk: context.hub.risk),
                 type: "text/plain; version=0.0.4; charset=utf-8")
         },
     ]

@@ -21,6 +21,8 @@ struct Schema: Sendable {
     static let integer = Schema("integer")
     /// A whole number of 0 or more.
     static let count = Schema("integer", [("minimum", "0")])
+    /// An array of anything.
+    static let anyArray = Schema("array")
     /// Any JSON object.
     static let anyObject = Schema("object")
 

@@ -2,10 +2,10 @@ import Monitor
 import StatusReport
 import Timestamps
 
-/// A monitor's status in Prometheus' text format. No label contains an address or a workload, since
-/// their number is unbounded.
+/// A monitor's status in Prometheus' text format. Unless the configuration asks for it, no label
+/// contains an address or a workload, since their number is unbounded.
 enum MetricsText {
-    static func text(_ status: MonitorStatus) -> String {
+    static func text(_ status: MonitorStatus, risk: RiskReport? = nil) -> String {
         var page = Page()
         page.gauge("build_info", "Always 1.", 1, ["version": status.version])
         page.gauge(
@@ -27,6 +27,7 @@ enum MetricsText {
         page.add(status.runtimeEvents ?? [])
         entrances(status.entrances, &page)
         sinks(status.sinks, &page)
+        if let risk { page.add(risk) }
         return page.text
     }
 

@@ -28,6 +28,10 @@ enum Dashboard {
             "/flows", "The page of the flow history", "text/html", PackageResources.flows_html),
         operation(
             "/flows.js", "The script of that page", "text/javascript", PackageResources.flows_js),
+        operation(
+            "/risk", "The page of the risk of workloads", "text/html", PackageResources.risk_html),
+        operation(
+            "/risk.js", "The script of that page", "text/javascript", PackageResources.risk_js),
     ]
 
     private static func operation(

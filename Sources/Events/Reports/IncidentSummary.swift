@@ -46,6 +46,10 @@ public struct IncidentSummary: Sendable, Equatable {
 
     public var targetAddress: IPAddress? { target?.address }
     public var targetText: String? { target?.text }
+    /// Whether nothing but contacts with listed addresses and names raised it.
+    public var isOnlyAboutIndicators: Bool {
+        !patterns.isEmpty && patterns.allSatisfy { Pattern(named: $0)?.isIndicator ?? false }
+    }
 
     public init(
         eventID: String, offender: String, workload: String, start: Int, end: Int,

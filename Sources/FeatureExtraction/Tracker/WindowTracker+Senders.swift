@@ -164,6 +164,11 @@ extension WindowTracker {
         guard tag & Self.newEdgeBit != 0, hosts[slot].resolved.place == .outside else {
             return true
         }
+        let service = Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort)
+        let novelty = Novelty(
+            hosts[slot].resolved, resolver.resolve(packet.destination, in: graph), service,
+            packet.destination, graph, nil)
+        guard novelty.isNewPeer else { return true }
         let witness = packet.destination.high ^ DistinctWindow.mix(packet.destination.low)
         if hosts[slot].witness == 0 { hosts[slot].witness = witness }
         return hosts[slot].witness != witness

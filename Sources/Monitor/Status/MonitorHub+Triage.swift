@@ -60,6 +60,7 @@ extension MonitorHub {
                     time: Clock.now())
                 // First the state and the audit trail: feedback that they lack is not used.
                 try store.record(triage, of: incident)
+                noteIncidentChange()
                 guard let change else { return triage }
                 do { try change() } catch {
                     let earlier =

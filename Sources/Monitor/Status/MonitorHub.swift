@@ -61,6 +61,8 @@ public final class MonitorHub: Sendable {
     private let control = Mutex<EnforcementSwitch?>(nil)
     let runtimeEvents = Mutex<RuntimeEventWatch?>(nil)
     private let reload = Atomic<Bool>(false)
+    private let incidentVersion = Atomic<Int>(0)
+    let riskReport = Mutex<RiskReport?>(nil)
 
     public init() {}
 
@@ -169,7 +171,15 @@ public final class MonitorHub: Sendable {
 
     func publish(contacts: [Contact]) { state.withLock { $0.contacts = contacts } }
 
-    func publish(_ incidents: [StoredIncident]) { state.withLock { $0.incidents = incidents } }
+    func publish(_ incidents: [StoredIncident]) {
+        state.withLock { $0.incidents = incidents }
+        noteIncidentChange()
+    }
+
+    /// Counts changes of incidents and of what operators say of them.
+    var incidentChanges: Int { incidentVersion.load(ordering: .relaxed) }
+
+    func noteIncidentChange() { incidentVersion.wrappingAdd(1, ordering: .relaxed) }
 
     /// Ends the streams of all followers.
     func close() {

@@ -1,0 +1,1 @@
+../../../../Tests/RiskTests/GeneratedHistory.swift
