@@ -27,8 +27,7 @@ final class ImageWatch: Sendable {
         /// By engine or cluster; one that does not answer keeps what it told before.
         var running: [String: [RunningImage]] = [:]
         var next = Clock.monotonic()
-        /// The last line about each file.
-        var said: [String: String] = [:]
+        var lines = ChangedLines()
     }
 
     /// Starts the thread.
@@ -79,7 +78,9 @@ final class ImageWatch: Sendable {
             let isNeeded = !state.options.paths.isEmpty || state.files.isUsed
             if isNeeded, let outcome = state.files.read(state.options, now: Clock.now()) {
                 state.catalog = outcome.catalog
-                report(outcome, &state.said)
+                state.lines.log(
+                    outcome.notices.map { ($0.path, $0.text, $0.isFailure ? .error : .info) },
+                    about: "image reports", to: logger)
                 hasNews = true
             }
         }
@@ -87,20 +88,5 @@ final class ImageWatch: Sendable {
         let running = state.running.sorted { $0.key < $1.key }.flatMap(\.value)
         let isUsed = !state.options.paths.isEmpty
         hub.publish(images: isUsed ? state.catalog.summaries(of: running) : [:])
-    }
-
-    /// One line of each file about which there is something new to say.
-    private func report(_ outcome: ImageReportFiles.Outcome, _ said: inout [String: String]) {
-        var next: [String: String] = [:]
-        for notice in outcome.notices {
-            next[notice.path] = notice.text
-            guard said[notice.path] != notice.text else { continue }
-            if notice.isFailure {
-                logger.error("image reports: \(notice.text)")
-            } else {
-                logger.info("image reports: \(notice.text)")
-            }
-        }
-        said = next
     }
 }

@@ -26,8 +26,7 @@ final class IndicatorWatch: Sendable {
         var lists = IndicatorLists()
         var entries: [IndicatorEntry]
         var next = Clock.monotonic()
-        /// The last line about each list.
-        var said: [String: String] = [:]
+        var lines = ChangedLines()
     }
 
     /// Starts the thread.
@@ -69,7 +68,13 @@ final class IndicatorWatch: Sendable {
         if state.entries.isEmpty, !state.lists.hasTable { return }
         guard let outcome = state.lists.read(state.entries, exempt: exempt) else { return }
         news.withLock { $0 = outcome.table }
-        report(outcome, &state.said)
+        let time = Clock.now()
+        state.lines.log(
+            outcome.reports.map { list in
+                let level: Logger.Level =
+                    list.failure != nil ? .error : list.isStale(at: time) ? .warning : .info
+                return (list.path, list.text(at: time), level)
+            }, about: "indicators", to: logger)
     }
 
     /// The addresses that are never indicators: protected and allowed ones, and those of the
@@ -89,24 +94,5 @@ final class IndicatorWatch: Sendable {
             }
             + inventory.workloads.flatMap(\.addresses)
         return Set(known + own).sorted()
-    }
-
-    /// One line of each list about which there is something new to say.
-    private func report(_ outcome: IndicatorLists.Outcome, _ said: inout [String: String]) {
-        let now = Clock.now()
-        var next: [String: String] = [:]
-        for list in outcome.reports {
-            let text = list.text(at: now)
-            next[list.path] = text
-            guard said[list.path] != text else { continue }
-            if list.failure != nil {
-                logger.error("indicators: \(text)")
-            } else if list.isStale(at: now) {
-                logger.warning("indicators: \(text)")
-            } else {
-                logger.info("indicators: \(text)")
-            }
-        }
-        said = next
     }
 }

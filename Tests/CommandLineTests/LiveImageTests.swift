@@ -52,13 +52,7 @@ struct LiveImageTests {
 
     /// The alerts about the listed address.
     private var alerts: [[String: Any]] {
-        let text = (try? String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").compactMap {
-            let event = try? JSONSerialization.jsonObject(with: Data($0.utf8))
-            let details = (event as? [String: Any])?["lazaret"] as? [String: Any]
-            return details?["pattern"] as? String == "known_bad_address"
-                ? event as? [String: Any] : nil
-        }
+        scratch.alerts(named: "known_bad_address")
     }
 
     @Test func anAlertSaysWhatIsExploitedAndNobodyIsFenced() throws {

@@ -1,5 +1,4 @@
 internal import Posture
-internal import Responses
 internal import Risk
 internal import Synchronization
 internal import Timestamps
@@ -57,32 +56,17 @@ final class PostureWatch: Sendable {
 
     private func ask() async {
         var report = PostureReport()
-        var remarks: [String] = []
-        var isRead = false
-        for engine in LiveWorkloads.engineAddresses(options) where engine.isExpected {
-            do throws(PostureError) {
-                try await report.read(
-                    engine: engine.name, socket: engine.path, naming: options.naming)
-                isRead = true
-            } catch { remarks.append("settings of containers: \(error)") }
-        }
-        do {
-            if let cluster = try LiveWorkloads.clusterAddress(options) {
-                try await report.read(
-                    cluster: cluster.access, node: cluster.node, naming: options.naming)
-                isRead = true
-            }
-        } catch { remarks.append("settings of pods: \(error)") }
+        let (answered, failures) = await report.readSources(options)
         var findings = Findings(report)
-        findings.remarks = remarks
+        findings.remarks = failures.map { "settings of containers: \($0)" }
         state.withLock { state in
             state.task = nil
-            if isRead {
+            if answered > 0 {
                 state.findings = findings
                 state.read = Clock.monotonic()
             } else {
                 // What was read before stays until it is too old.
-                state.findings.remarks = remarks
+                state.findings.remarks = findings.remarks
             }
         }
     }

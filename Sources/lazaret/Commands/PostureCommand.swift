@@ -4,7 +4,6 @@ import FoundationEssentials
 import ModelFiles
 import Monitor
 public import Posture
-import Responses
 import Settings
 
 /// Settings of containers and pods that help an intruder.
@@ -70,18 +69,8 @@ extension PostureReport {
     mutating func readNode(_ given: WorkloadOptions) async throws {
         var options = given
         options.environment = ProcessInfo.processInfo.environment
-        var answered = 0
-        for engine in LiveWorkloads.engineAddresses(options) {
-            guard engine.isExpected else { continue }
-            try await read(
-                engine: engine.name, socket: engine.path, naming: options.naming)
-            answered += 1
-        }
-        if let cluster = try LiveWorkloads.clusterAddress(options) {
-            try await read(
-                cluster: cluster.access, node: cluster.node, naming: options.naming)
-            answered += 1
-        }
+        let (answered, failures) = await readSources(options)
+        if let failure = failures.first { throw failure }
         guard answered > 0 else {
             throw PostureError(
                 source: "posture",
