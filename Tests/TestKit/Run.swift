@@ -109,12 +109,18 @@ public final class Scratch {
         return path(name)
     }
 
-    /// A model of the clean sample capture.
+    /// A copy of a model of the clean sample capture.
     public func model() throws -> String {
+        try write("clean.model", Self.cleanModel.get(), mode: 0o600)
+    }
+
+    /// The model's file; training is the same each time, so the tests of a process share it.
+    private static let cleanModel = Result {
+        let scratch = try Scratch()
         let run = try Run(
-            "train", "-r", "captures/clean-train.pcap", "-o", path("clean.model"), "--inventory",
-            "captures/inventory.yaml")
+            "train", "-r", "captures/clean-train.pcap", "-o", scratch.path("clean.model"),
+            "--inventory", "captures/inventory.yaml")
         #expect(run.status == 0, "\(run.errors)")
-        return path("clean.model")
+        return try Data(contentsOf: scratch.url.appendingPathComponent("clean.model"))
     }
 }
