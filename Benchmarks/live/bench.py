@@ -36,7 +36,7 @@ def lazaret(binary, model, folder, buffer_kib):
     errors = os.path.join(folder, "err")
     words = [binary, "monitor", "-i", "v1", "-m", model, "--state", state, "-o", events, "--socket", "never"]
     if buffer_kib:
-        words += ["--buffer", str(buffer_kib)]
+        words += ["--buffer-size", str(buffer_kib)]
     process = subprocess.Popen(inside(*words), stderr=open(errors, "w"))
 
     def ready():
