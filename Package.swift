@@ -506,7 +506,8 @@ let package = Package(
                 "PacketDecoding", "FlowMetering", "Workloads", "SenderAttribution",
                 "FeatureExtraction", "AttackPatterns", "AnomalyModel", "AnomalyDetection", "Events",
                 "EventDelivery", "EventStore", "Offline", "Recording", "StatusReport", "CrowdSec",
-                "Quarantine", "FlowHistory", "Indicators", "Posture", "Risk",
+                "Quarantine", "FlowHistory", "Indicators", "ModelFiles", "PacketIntake",
+                "Posture", "Risk",
             ]),
         .testTarget(
             name: "CommandLineTests", dependencies: ["TestKit", "Timestamps", "NetworkAddresses"],

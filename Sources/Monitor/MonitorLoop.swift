@@ -220,7 +220,8 @@ struct MonitorLoop {
             for (workload, event) in parts.runtime.takeRaised() {
                 pipeline.note(event, of: workload)
             }
-            try source.nextBatch(timeoutMilliseconds: 50) { frames in
+            let patience: Int32 = pipeline.isJudging ? 0 : 50
+            try source.nextBatch(timeoutMilliseconds: patience) { frames in
                 ports.update(&pipeline, source, recording)
                 pipeline.nodeAddresses = source.nodeAddresses
                 pipeline.process(frames)

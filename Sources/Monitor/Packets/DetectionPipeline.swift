@@ -29,6 +29,10 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     private var flows: FlowCollector?
     private var tracker: WindowTracker
     private var update = FlowUpdate()
+    /// Packets of seconds after the one whose windows are being judged.
+    private var backlog = PacketBacklog()
+    /// Whether windows of seconds that have ended are left to judge.
+    private(set) var isJudging = false
     /// A bit for each frame of the last batch that repeats an earlier one.
     private(set) var repeats: UInt64 = 0
     private let inventory: Inventory
@@ -44,6 +48,9 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     /// pattern and without one: about 30 ms of work, and five times the number of alerts that are
     /// reported.
     private static let unknownHostLimit = 1000
+
+    /// The longest time without a look at the ring, which keeps filling while windows are judged.
+    var slice = Interval.microseconds(250)
 
     /// - Parameters:
     ///   - flows: receives the records of flows; nil: they are not kept.
@@ -97,70 +104,133 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
         repeats = 0
         for index in frames.indices {
             if !intake.process(frames[index]) { repeats |= 1 << UInt64(index) }
-            observePackets()
+            takePackets()
         }
     }
 
-    /// Advances the clock to `now`, whether or not packets arrived.
+    /// Advances the clock to `now`, whether or not packets arrived, and judges for a while.
+    ///
+    /// If `isJudging` is set afterwards, call it again after the next batch, without waiting for
+    /// frames.
     mutating func advance(to now: Timestamp) {
         let horizon = now - FrameIntake.hold
         while let first = handovers.first, first.time <= horizon {
-            observePackets(until: first.time)
+            takePackets(until: first.time)
+            settle()
             tracker.apply(first.change)
             handovers.removeFirst()
         }
-        observePackets(until: horizon)
-        meter.advance(to: now - Self.lag)
-        tracker.advance(to: now - Self.lag)
+        takePackets(until: horizon)
+        work(for: slice)
+        if !isJudging, backlog.isEmpty {
+            meter.advance(to: now - Self.lag)
+            tracker.advance(to: now - Self.lag)
+            if tracker.hasEndedSecond {
+                isJudging = true
+                work(for: slice)
+            }
+        }
         flows?.take(from: &meter, now: Clock.monotonic())
-        judgeWindows()
     }
 
     /// Judges the packets that are held back and the current second.
     mutating func finish() {
-        observePackets(until: .distantFuture)
+        takePackets(until: .distantFuture)
+        settle()
         flows?.finish(&meter)
         tracker.finish()
-        judgeWindows()
+        isJudging = true
+        settle()
     }
 
-    private mutating func observePackets(until horizon: Timestamp) {
+    private mutating func takePackets(until horizon: Timestamp) {
         intake.release(until: horizon)
-        observePackets()
+        takePackets()
     }
 
-    /// Observes the packets that are no longer held, and judges the windows that end before them.
-    private mutating func observePackets() {
+    /// Observes the packets that are no longer held. Those of a second whose turn has not come wait:
+    /// the windows that end before them are judged first.
+    private mutating func takePackets() {
         while intake.next() {
-            tracker.advance(to: intake.packet.time)
-            if tracker.hasEndedSecond { judgeWindows() }
-            meter.observe(&intake.packet, &update)
-            if let tag = tracker.observe(intake.packet, update) {
-                meter.setTag(tag, of: update.flow)
+            if !isJudging, backlog.isEmpty, isTurn(of: intake.packet.time) {
+                observePacket()
+            } else {
+                backlog.append(intake.packet)
+                if backlog.isFull { settle() }
             }
         }
     }
 
-    private mutating func judgeWindows() {
-        while let window = tracker.nextWindow() {
-            let verdict = detector.judge(window)
-            retrainer?.observe(window, isFlagged: verdict != nil)
-            // What is shown is what is reported.
-            guard window.isContested || !nodeAddresses.contains(window.subject) else { continue }
-            if let (workload, share) = detector.latestEvidence {
-                scores.record(workload, score: share, second: window.endSecond)
+    /// Whether every second before that of `time` was judged.
+    private mutating func isTurn(of time: Timestamp) -> Bool {
+        tracker.advance(to: time)
+        isJudging = tracker.hasEndedSecond
+        return !isJudging
+    }
+
+    private mutating func observePacket() {
+        meter.observe(&intake.packet, &update)
+        if let tag = tracker.observe(intake.packet, update) {
+            meter.setTag(tag, of: update.flow)
+        }
+    }
+
+    /// Judges all windows of the seconds that have ended, and observes the packets that wait.
+    private mutating func settle() { work(for: nil) }
+
+    /// The same, for no longer than `time`; nil: until nothing is left.
+    private mutating func work(for time: Interval?) {
+        let deadline = time.map { Clock.monotonic() + $0 }
+        var count = 0
+        while true {
+            if isJudging {
+                guard judgeWindows(until: deadline) else { return }
+                isJudging = false
             }
-            if let verdict { report(verdict) }
+            guard let next = backlog.firstTime else { return }
+            guard isTurn(of: next) else { continue }
+            backlog.takeFirst(into: &intake.packet)
+            observePacket()
+            count += 1
+            if count % 64 == 0, Self.isOver(deadline) { return }
+        }
+    }
+
+    private static func isOver(_ deadline: Instant?) -> Bool {
+        deadline.map { Clock.monotonic() >= $0 } ?? false
+    }
+
+    /// Judges windows of the seconds that have ended.
+    ///
+    /// - Returns: false if the deadline came first.
+    private mutating func judgeWindows(until deadline: Instant?) -> Bool {
+        while let window = tracker.nextWindow() {
+            judge(window)
+            if Self.isOver(deadline) { return false }
         }
         while let window = tracker.nextSighting() {
             guard window.isContested || !nodeAddresses.contains(window.subject) else { continue }
             if let verdict = detector.judgeSighting(window) { report(verdict) }
         }
         while let window = tracker.nextTarget() {
-            guard let verdict = detector.judge(window) else { continue }
-            scores.record(verdict.workload, score: 1, second: verdict.window.endSecond)
-            report(verdict)
+            if let verdict = detector.judge(window) {
+                scores.record(verdict.workload, score: 1, second: verdict.window.endSecond)
+                report(verdict)
+            }
+            if Self.isOver(deadline) { return false }
         }
+        return true
+    }
+
+    private mutating func judge(_ window: Window) {
+        let verdict = detector.judge(window)
+        retrainer?.observe(window, isFlagged: verdict != nil)
+        // What is shown is what is reported.
+        guard window.isContested || !nodeAddresses.contains(window.subject) else { return }
+        if let (workload, share) = detector.latestEvidence {
+            scores.record(workload, score: share, second: window.endSecond)
+        }
+        if let verdict { report(verdict) }
     }
 
     private mutating func report(_ verdict: Verdict) {
@@ -174,7 +244,10 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     // MARK: - Ports
 
     /// Applies changes of the node's ports.
-    mutating func apply(_ change: PortChange) { tracker.apply(change) }
+    mutating func apply(_ change: PortChange) {
+        settle()
+        tracker.apply(change)
+    }
 
     /// Ports whose facts should be queried again.
     mutating func takeWantedPorts() -> Set<UInt32> { tracker.takeWantedPorts() }
@@ -184,9 +257,10 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     /// Adjusts to a step of the system clock. If it was set back, windows and flows start again,
     /// since they would otherwise wait until the old time is reached.
     mutating func clockStepped(by step: Interval) {
+        settle()
         for handover in handovers { tracker.apply(handover.change) }
         handovers = []
-        guard step < .zero else { return observePackets(until: .distantFuture) }
+        guard step < .zero else { return takePackets(until: .distantFuture) }
         finish()
         tracker.restart()
         meter = FlowMeter(options: meter.options)
@@ -199,12 +273,14 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
 
     /// Looks for these addresses and names from now on.
     mutating func lookFor(_ indicators: IndicatorTable) {
+        settle()
         tracker.indicators = indicators
         intake.lookFor(indicators.names)
     }
 
     /// Replaces the model or its feedback; windows and flows stay.
     mutating func replaceModel(_ model: Model) {
+        settle()
         tracker.replaceGraph(model.graph)
         var next = Self.detector(model, inventory)
         next.resumeCounts(of: detector)
@@ -214,6 +290,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     /// Applies changes of address holders to the packets from their time on. Earlier packets, which
     /// belong to the previous holder, may still be held.
     mutating func apply(_ change: WorkloadChange, now: Timestamp) {
+        settle()
         var rest = change
         guard intake.isHolding else { return tracker.apply(change) }
         for (address, time) in change.times where time > now - FrameIntake.hold {
