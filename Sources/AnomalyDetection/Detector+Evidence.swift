@@ -16,6 +16,8 @@ public enum DetectorPart: String, CaseIterable, Sendable {
     case minutes
     /// The comparison with the time of the day.
     case times
+    /// The verdicts before the end of a second.
+    case early
 }
 
 /// Evidence over minutes that are ordinary by themselves.

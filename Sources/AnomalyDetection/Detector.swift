@@ -114,7 +114,7 @@ public struct Detector: Sendable {
     public mutating func judge(_ window: Window) -> Verdict? {
         seenCount += 1
         let identity = identity(of: window)
-        let comparison = comparisons.of(window, identity, model, feedback)
+        let comparison = comparison(of: window, identity)
         let isOrdinary =
             window.takeover == nil && window.outage == nil
             && comparison?.amounts.contain(window.values) != false
@@ -130,6 +130,11 @@ public struct Detector: Sendable {
         let verdict = accumulate(window, identity, minutes)
         latestEvidence = (shownName(identity, window), evidenceShare(of: window))
         return verdict
+    }
+
+    /// What the window is compared with; nil if the model has no group for it.
+    mutating func comparison(of window: Window, _ identity: Identity) -> Comparison? {
+        comparisons.of(window, identity, model, feedback)
     }
 
     private func shownName(_ identity: Identity, _ window: Window) -> String {
@@ -235,7 +240,7 @@ public struct Detector: Sendable {
         group(of: identities.identity(of: subject), subject, scale)
     }
 
-    private func pattern(
+    func pattern(
         in window: Window, _ excess: [Float]
     ) -> (pattern: Pattern, strength: Float)? {
         let found = Pattern.match(window) { excess[$0.rawValue] >= 1 }

@@ -105,7 +105,7 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
 
     /// The end of the verdict's window.
     private static func end(of verdict: Verdict) -> Timestamp {
-        Timestamp(second: verdict.window.endSecond + 1)
+        verdict.window.end
     }
 
     /// The rule that a verdict requests: against its offender, or for a target of which only the

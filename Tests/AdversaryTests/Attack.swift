@@ -254,6 +254,8 @@ struct Outcome {
     var alerts: Set<Alert> = []
     /// Targets of rules.
     var fenced: Set<String> = []
+    /// The time of the first rule, as EVE writes it.
+    var firstFence: String?
     /// The reasons why offenders were not fenced.
     var refusals: Set<String> = []
 
@@ -288,6 +290,7 @@ struct Outcome {
                         decision: text("decision"), target: text("target")))
             } else if text("action") == "fence" {
                 fenced.insert(text("target"))
+                firstFence = firstFence ?? event["timestamp"] as? String
             } else if text("action") == "refused" {
                 refusals.insert(text("target") + ": " + text("refused_because"))
             }

@@ -149,6 +149,8 @@ struct HostState: Sendable {
     var witness: UInt64 = 0
     /// Unanswered flows opened in the current second, which is too early to count them as failed.
     var pending: UInt64 = 0
+    /// Flows that it opened, and probes that it sent, in the current second.
+    var probes: UInt32 = 0
     /// Tracks whose flow was opened in the current second and has sent no request yet.
     private(set) var openedTracks = 0
     var tracks: [IntervalTrack] = []
@@ -254,6 +256,7 @@ struct HostState: Sendable {
             sums[scale.rawValue] &+= now
         }
         now = Counters(repeating: 0)
+        probes = 0
         openedTracks = 0
         unsolicited.roll(second)
     }

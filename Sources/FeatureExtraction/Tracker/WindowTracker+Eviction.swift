@@ -26,6 +26,7 @@ extension WindowTracker {
         outerFlows = OuterFlows()
         (second, target, firstSecond) = (Int.min, Int.min, Int.min)
         turn = (0, 0)
+        earlySlot = -1
     }
 
     /// The slot of the host that a packet is attributed to; created where there is none.

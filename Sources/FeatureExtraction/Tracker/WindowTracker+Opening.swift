@@ -73,6 +73,7 @@ extension WindowTracker {
             | (novelty.isNewEdge ? Self.newEdgeBit : 0) | (second & 1 == 1 ? Self.oddSecondBit : 0)
         hosts[slot].now[.flows] += 1
         if novelty.isNewEdge { hosts[slot].now[.newEdges] &+= Counters.high }
+        noteProbe(slot)
         return tag
     }
 

@@ -3,7 +3,7 @@ import NetworkAddresses
 import PacketDecoding
 import SenderAttribution
 import Workloads
-import Timestamps
+public import Timestamps
 
 /// Closes seconds and returns the windows that are complete, one at a time.
 extension WindowTracker {
@@ -59,6 +59,47 @@ extension WindowTracker {
         hosts[slot].isLive = false
         if isHere { setPlace(of: slot, to: nil) }
         free.append(slot)
+    }
+
+    // MARK: - Before the end of a second
+
+    /// The number of probes in a second from which, and from whose every doubling, the host's
+    /// window is worth a look.
+    private static let probesEach: UInt32 = 32
+
+    /// Whether `nextEarlyWindow` returns a window.
+    public var hasEarlyWindow: Bool { earlySlot >= 0 }
+
+    /// Counts a flow that a host opens, or a probe that it sends.
+    @inline(__always)
+    mutating func noteProbe(_ slot: Int) {
+        hosts[slot].probes &+= 1
+        let probes = hosts[slot].probes
+        if probes >= Self.probesEach, probes & (probes - 1) == 0, judgesEarly { earlySlot = slot }
+    }
+
+    /// Returns the short window, up to a packet, of the host that has sent many probes in the
+    /// current second; nil if there is none. The same window follows at the second's end.
+    ///
+    /// Flows of this second that have no answer yet count neither as accepted nor as failed.
+    ///
+    /// - Parameter time: the time of the last packet observed.
+    public mutating func nextEarlyWindow(at time: Timestamp) -> Window? {
+        let slot = earlySlot
+        earlySlot = -1
+        guard slot >= 0, slot < hosts.count, hosts[slot].isLive else { return nil }
+        let state = hosts[slot]
+        hosts[slot].roll(second)
+        fill(slot, .short)
+        hosts[slot] = state
+        let pending = Float(state.pending)
+        var early = window
+        early.earlyTime = time
+        early.unanswered = max(0, early.unanswered - pending)
+        early.newUnanswered = max(0, early.newUnanswered - Int(state.pending))
+        let failed = Feature.newEdgeFailed.rawValue
+        early.values[failed] = max(0, early.values[failed] - pending)
+        return early
     }
 
     /// The short window of a host as it is now.

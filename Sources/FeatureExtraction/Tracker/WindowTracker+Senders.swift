@@ -207,6 +207,7 @@ extension WindowTracker {
         if asks {
             hosts[slot].arpTargets.insert(
                 DistinctWindow.mix(packet.destination.low), second: second, isNovel: false)
+            noteProbe(slot)
         }
         if sender.isForeign { noteForeign(claimed, slot, isOthers: sender.isOthers) }
         hosts[slot].now[.activity] &+= 1

@@ -149,6 +149,7 @@ extension WindowTracker {
         }
         hosts[slot].now[.activity] &+= 1
         hosts[slot].lastSecond = second
+        noteProbe(slot)
     }
 
     /// The slot of a flow's tag, if it still belongs to the same host.

@@ -51,6 +51,10 @@ public struct WindowTracker: Sendable {
     var target = Int.min
     /// The first second that was seen.
     var firstSecond = Int.min
+    /// The host that has reached another multiple of `probesEach` in the current second, or -1.
+    var earlySlot = -1
+    /// Whether `nextEarlyWindow` is called.
+    public var judgesEarly = false
     /// The host and scale of the next window in the second that is being ended.
     var turn = (slot: 0, scale: 0)
     var window: Window

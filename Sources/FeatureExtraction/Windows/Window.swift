@@ -1,6 +1,7 @@
 public import Indicators
 public import NetworkAddresses
 public import SenderAttribution
+public import Timestamps
 public import Workloads
 
 /// The features of one address over one window, as the detector scores them.
@@ -60,6 +61,8 @@ public struct Window: Sendable {
     public var scale: Scale
     /// The last second of the window, inclusive (since 1970 UTC).
     public var endSecond: Int
+    /// The time of the last packet in a window whose last second has not ended; nil: it has.
+    public var earlyTime: Timestamp?
     /// Seconds since the subject appeared.
     public var ageSeconds: Int
     /// The raw values, one column per feature.
@@ -116,6 +119,9 @@ public struct Window: Sendable {
 
     /// The seconds of the window in which the subject was there.
     public var coveredSeconds: Int { min(ageSeconds, scale.seconds) }
+
+    /// The time until which its packets are counted.
+    public var end: Timestamp { earlyTime ?? Timestamp(second: endSecond + 1) }
 
     /// First second of the window.
     public var startSecond: Int { endSecond - scale.seconds + 1 }

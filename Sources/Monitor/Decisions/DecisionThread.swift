@@ -195,8 +195,7 @@ final class DecisionThread: Sendable {
     private func note(
         _ verdict: Verdict, _ result: AlertPipeline<LiveDecider>.Result, isMuted: Bool
     ) {
-        let end = Timestamp(second: verdict.window.endSecond + 1)
-        let seconds = (Clock.now() - end).inSeconds
+        let seconds = (Clock.now() - verdict.window.end).inSeconds
         tallies.withLock { tallies in
             tallies.verdictLatency.add(seconds)
             if result.isSuppressed, isMuted {

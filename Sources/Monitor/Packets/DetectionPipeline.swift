@@ -71,6 +71,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
             inventory: inventory, remembered: remembered, graph: model.graph, mode: .monitoring,
             hostLimit: limits.hostLimit)
         tracker.watchesTargets = true
+        tracker.judgesEarly = true
         detector = Self.detector(model, inventory)
         detector.raised = RaisedWorkloads(prior)
         retrainer =
@@ -173,6 +174,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
         if let tag = tracker.observe(intake.packet, update) {
             meter.setTag(tag, of: update.flow)
         }
+        if tracker.hasEarlyWindow { judgeEarly() }
     }
 
     /// Judges all windows of the seconds that have ended, and observes the packets that wait.
@@ -198,6 +200,15 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
 
     private static func isOver(_ deadline: Instant?) -> Bool {
         deadline.map { Clock.monotonic() >= $0 } ?? false
+    }
+
+    /// Judges the host that has just sent many probes: a scan is not waited for to the end of its
+    /// second.
+    private mutating func judgeEarly() {
+        guard let window = tracker.nextEarlyWindow(at: intake.packet.time),
+            !nodeAddresses.contains(window.subject), let verdict = detector.judgeEarly(window)
+        else { return }
+        report(verdict)
     }
 
     /// Judges windows of the seconds that have ended.

@@ -91,7 +91,9 @@ public struct Evaluator {
     private mutating func add(_ window: Window, _ verdict: Verdict?) {
         if let verdict { verdicts.append(verdict) }
         seen.insert(window.subject)
-        guard window.scale == .short, let score = detector.score(window) else { return }
+        guard window.scale == .short, window.earlyTime == nil,
+            let score = detector.score(window)
+        else { return }
         let start = Double(window.startSecond)
         let end = Double(window.endSecond + 1)
         let isAttack = labels.contains {
@@ -177,11 +179,11 @@ public struct Evaluator {
             label.isSource($0.subject) && Double($0.window.endSecond + 1) > label.start
                 && Double($0.window.endSecond) <= label.end + Evaluation.grace
         }
-        guard let first = own.min(by: { $0.window.endSecond < $1.window.endSecond }) else {
+        guard let first = own.min(by: { $0.window.end < $1.window.end }) else {
             return attack
         }
         attack.isDetected = true
-        attack.secondsToDetection = Double(first.window.endSecond + 1) - label.start
+        attack.secondsToDetection = first.window.end.secondsSince1970 - label.start
         attack.offenders = Array(Set(own.map(\.subject))).sorted()
         let strongest = own.max {
             ($0.level.rawValue, $0.excess) < ($1.level.rawValue, $1.excess)

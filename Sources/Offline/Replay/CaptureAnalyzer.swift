@@ -109,6 +109,12 @@ struct CaptureAnalyzer {
         return process(verdict, name)
     }
 
+    /// The same for a window whose last second has not ended.
+    mutating func analyze(early window: Window, name: (IPAddress) -> String?) -> Verdict? {
+        guard isJudged(window), let verdict = detector.judgeEarly(window) else { return nil }
+        return process(verdict, name)
+    }
+
     /// The same for a contact with a listed address, or a question for a listed name.
     mutating func analyze(sighting window: Window, name: (IPAddress) -> String?) -> Verdict? {
         guard let verdict = detector.judgeSighting(window), isJudged(window) else { return nil }

@@ -84,6 +84,7 @@ public struct Replay {
             inventory: given, remembered: remembered, graph: model.graph, mode: .monitoring,
             hostLimit: limits.hostLimit)
         tracker.watchesTargets = true
+        tracker.judgesEarly = true
         tracker.indicators = indicators
         var analyzer = CaptureAnalyzer(
             model: model, known: RecordedWorkloads(given: given, remembered: remembered),
@@ -118,6 +119,14 @@ public struct Replay {
                 if let verdict { record?.add(verdict) }
             }
         }
+        func judgeEarly(at time: Timestamp) {
+            guard let window = tracker.nextEarlyWindow(at: time),
+                let verdict = analyzer.analyze(
+                    early: window, name: { tracker.workloadName(of: $0) })
+            else { return }
+            observe?(window, verdict)
+            record?.add(verdict)
+        }
         while let step = try packets.next() {
             switch step {
             case .names(let change):
@@ -134,7 +143,9 @@ public struct Replay {
             case .packet:
                 tracker.advance(to: packets.packet.time)
                 if tracker.hasEndedSecond { judgeWindows() }
-                guard let tag = tracker.observe(packets.packet, packets.update) else { continue }
+                let tag = tracker.observe(packets.packet, packets.update)
+                if tracker.hasEarlyWindow { judgeEarly(at: packets.packet.time) }
+                guard let tag else { continue }
                 packets.setTag(tag)
                 if let record, let opening = tracker.opening(tag) {
                     record.add(packets.packet, openedBy: opening.subject, isNew: opening.isNew)

@@ -11,7 +11,9 @@ struct EvaluateCommand: ParsableCommand {
     enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
 
     /// The names of `DetectorPart`.
-    enum Part: String, ExpressibleByArgument, CaseIterable { case forest, patterns, minutes, times }
+    enum Part: String, ExpressibleByArgument, CaseIterable {
+        case forest, patterns, minutes, times, early
+    }
 
     @OptionGroup var input: CaptureInput
     @OptionGroup var inventory: InventoryInput
