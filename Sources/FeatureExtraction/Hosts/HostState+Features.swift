@@ -63,6 +63,11 @@ extension HostState {
         set(.regularity, scale == .long ? beaconRegularity(second) : 0)
     }
 
+    /// Whether a port or a handshake may be evidence for its short window.
+    var mayBeProven: Bool {
+        port != 0 || (sum(.short) &+ now).high(.proof) > 0
+    }
+
     /// The evidence that this host caused the window of `scale` that ends with `second`.
     func evidence(_ scale: Scale, _ second: Int) -> Evidence {
         if isContested { return .address }

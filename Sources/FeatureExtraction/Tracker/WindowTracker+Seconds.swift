@@ -79,7 +79,8 @@ extension WindowTracker {
     }
 
     /// Returns the short window, up to a packet, of the host that has sent many probes in the
-    /// current second; nil if there is none. The same window follows at the second's end.
+    /// current second; nil if there is none, or nothing but addresses says that it is this host's.
+    /// The same window follows at the second's end.
     ///
     /// Flows of this second that have no answer yet count neither as accepted nor as failed.
     ///
@@ -87,7 +88,9 @@ extension WindowTracker {
     public mutating func nextEarlyWindow(at time: Timestamp) -> Window? {
         let slot = earlySlot
         earlySlot = -1
-        guard slot >= 0, slot < hosts.count, hosts[slot].isLive else { return nil }
+        guard slot >= 0, slot < hosts.count, hosts[slot].isLive, hosts[slot].mayBeProven else {
+            return nil
+        }
         let state = hosts[slot]
         hosts[slot].roll(second)
         fill(slot, .short)
