@@ -10,9 +10,10 @@ cd "$(dirname "$0")/.."
 command -v python3 >/dev/null || { echo "python3 is needed: apt-get install python3" >&2; exit 1; }
 streams=$(mktemp -d)
 status=0
-# Several of these run at a time, so they do not wait for SwiftPM's lock: nothing is built.
+# The tests' own program: two instances of `swift test` would compete for the build's database.
+tests=$(swift build "$@" --show-bin-path)/lazaretPackageTests.xctest
 run() {
-    timeout "$2" swift test --ignore-lock --skip-build --disable-xctest --event-stream-version 0 \
+    timeout "$2" "$tests" --testing-library swift-testing --event-stream-version 0 \
         --event-stream-output-path "$streams/$1" "${@:3}"
 }
 trap 'rm -rf "$streams"' EXIT
@@ -21,12 +22,12 @@ trap 'rm -rf "$streams"' EXIT
 pool='^(HTTPServerTests|HTTPClientTests|ControlServerTests)\.'
 live='^(ContainerTests\.|AdversaryTests\.LiveTests/)'
 programs='^(CommandLineTests)\.'
-run programs 40m "$@" --filter "$programs" &
+run programs 40m --filter "$programs" &
 programs_run=$!
-run libraries 40m "$@" --skip "$live" --skip "$pool" --skip "$programs" || status=$?
+run libraries 40m --skip "$live" --skip "$pool" --skip "$programs" || status=$?
 wait $programs_run || status=$?
-run pool 15m "$@" --filter "$pool" || status=$?
-run live 20m "$@" --no-parallel --filter "$live" || status=$?
-[ $status -eq 0 ] || echo "swift test ended with status $status"
+run pool 15m --filter "$pool" || status=$?
+run live 20m --no-parallel --filter "$live" || status=$?
+[ $status -eq 0 ] || echo "a run of tests ended with status $status"
 scripts/test-summary.py Tests/skips.txt "$streams"/* || status=1
 exit $status
