@@ -79,10 +79,12 @@ struct FlowBlock {
         var limit: UInt64 { (1 << UInt64(8 * width)) - 1 }
     }
 
-    /// The bits of the column `reason` that mark a continued flow, and one that is new to the
-    /// baseline.
+    /// The bits of the column `reason` that mark a continued flow, one that is new to the baseline,
+    /// and one whose originator may be forged.
     private static let continued: UInt64 = 0x80
     private static let new: UInt64 = 0x40
+    private static let forged: UInt64 = 0x20
+    private static let marks = continued | new | forged
 
     // MARK: - Writing
 
@@ -123,7 +125,9 @@ struct FlowBlock {
             planes.put(UInt64(entry.ipProtocol), Column.ipProtocol, row)
             services.insert(UInt32(entry.ipProtocol) << 16 | UInt32(entry.responderPort))
             planes.put(UInt64(entry.state.rawValue), Column.state, row)
-            let marks = (entry.isContinuation ? continued : 0) | (entry.isNew ? new : 0)
+            let marks =
+                (entry.isContinuation ? continued : 0) | (entry.isNew ? new : 0)
+                | (entry.mayBeForged ? forged : 0)
             planes.put(UInt64(entry.reason.rawValue) | marks, Column.reason, row)
             planes.put(entry.originatorPackets, Column.originatorPackets, row)
             planes.put(entry.responderPackets, Column.responderPackets, row)
@@ -265,6 +269,9 @@ struct FlowBlock {
         )
     }
 
+    /// Whether the originator of a row may be forged.
+    func mayBeForged(_ row: Int) -> Bool { value(Column.reason, row) & Self.forged != 0 }
+
     /// Nil: not a value that this program writes.
     func state(_ row: Int) -> ConnectionState? {
         ConnectionState(rawValue: UInt8(value(Column.state, row)))
@@ -277,7 +284,7 @@ struct FlowBlock {
         let reason = value(Column.reason, row)
         guard ends.originator < table.count, ends.responder < table.count,
             let state = state(row),
-            let endReason = FlowEndReason(rawValue: UInt8(reason & ~(Self.continued | Self.new)))
+            let endReason = FlowEndReason(rawValue: UInt8(reason & ~Self.marks))
         else { return nil }
         let originator = table[ends.originator]
         let responder = table[ends.responder]
@@ -290,6 +297,7 @@ struct FlowBlock {
         entry.reason = endReason
         entry.isContinuation = reason & Self.continued != 0
         entry.isNew = reason & Self.new != 0
+        entry.mayBeForged = reason & Self.forged != 0
         entry.originatorPackets = value(Column.originatorPackets, row)
         entry.responderPackets = value(Column.responderPackets, row)
         entry.originatorBytes = value(Column.originatorBytes, row)

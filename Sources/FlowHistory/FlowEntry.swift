@@ -15,6 +15,8 @@ public struct FlowEntry: Sendable, Equatable, BitwiseCopyable {
     public var isContinuation: Bool
     /// Whether the baseline did not know that the originator uses this service of this peer.
     public var isNew: Bool
+    /// Whether nothing but its address tells who the originator is, which any sender can write.
+    public var mayBeForged: Bool
     /// First and last packet of this record; kept in milliseconds.
     public var start: Timestamp
     public var end: Timestamp
@@ -24,7 +26,7 @@ public struct FlowEntry: Sendable, Equatable, BitwiseCopyable {
     public var originatorBytes: UInt64
     public var responderBytes: UInt64
 
-    public init(_ record: borrowing FlowRecord, isNew: Bool) {
+    public init(_ record: borrowing FlowRecord, isNew: Bool, mayBeForged: Bool) {
         originator = record.key.originator
         responder = record.key.responder
         originatorPort = record.key.originatorPort
@@ -34,6 +36,7 @@ public struct FlowEntry: Sendable, Equatable, BitwiseCopyable {
         reason = record.endReason
         isContinuation = record.isContinuation
         self.isNew = isNew
+        self.mayBeForged = mayBeForged
         start = record.start
         end = record.end
         originatorPackets = record.originator.packetCount
@@ -57,6 +60,7 @@ public struct FlowEntry: Sendable, Equatable, BitwiseCopyable {
         reason = .idleTimeout
         isContinuation = false
         isNew = false
+        mayBeForged = false
         originatorPackets = 1
         responderPackets = 0
         originatorBytes = 60
@@ -98,10 +102,16 @@ package struct FlowCollector {
     }
 
     /// Takes the records of flows that have ended. A full queue never makes the caller wait.
-    package mutating func take(from meter: inout FlowMeter, now: Instant) {
+    ///
+    /// - Parameter isProven: whether more than its address tells who an originator is.
+    package mutating func take(
+        from meter: inout FlowMeter, now: Instant, isProven: (IPAddress) -> Bool
+    ) {
         while meter.hasRecords {
             meter.drain(upTo: Self.batchSize - batch.count) {
-                batch.append(FlowEntry($0, isNew: isNew($0.tag)))
+                batch.append(
+                    FlowEntry(
+                        $0, isNew: isNew($0.tag), mayBeForged: !isProven($0.key.originator)))
             }
             if batch.count >= Self.batchSize { submit(now) }
         }
@@ -109,9 +119,9 @@ package struct FlowCollector {
     }
 
     /// Hands on what is left.
-    package mutating func finish(_ meter: inout FlowMeter) {
+    package mutating func finish(_ meter: inout FlowMeter, isProven: (IPAddress) -> Bool) {
         meter.finish()
-        take(from: &meter, now: due)
+        take(from: &meter, now: due, isProven: isProven)
     }
 
     private mutating func submit(_ now: Instant) {

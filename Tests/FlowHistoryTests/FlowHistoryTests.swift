@@ -143,6 +143,51 @@ struct FlowHistoryTests {
         #expect(early == FlowTalkers())
     }
 
+    /// Addresses for which nothing but themselves speaks are one row, and one peer.
+    @Test func addressesThatMayBeForgedAreOneTalker() throws {
+        let start = Clock.now() - .seconds(60)
+        func address(_ number: UInt32) -> IPAddress { IPAddress(v4: 0x0B00_0000 + number) }
+        func flow(
+            _ from: IPAddress, _ to: IPAddress, isForged: Bool, isAnswered: Bool = false,
+            isNew: Bool = false
+        ) -> FlowEntry {
+            var entry = FlowEntry(
+                from: from, 1024, to: to, 5432, ipProtocol: 6, start: start, end: start)
+            (entry.mayBeForged, entry.isNew) = (isForged, isNew)
+            entry.responderBytes = isAnswered ? 100 : 0
+            return entry
+        }
+        // 500 forged addresses flood the database, which answers some, and a silent address.
+        var flows = (0..<500).map {
+            flow(address($0), Self.database, isForged: true, isAnswered: $0 % 2 == 0, isNew: true)
+        }
+        flows.append(flow(address(1), address(900), isForged: true))
+        // A client whose first flow proved nothing, and what it sent to a silent address.
+        flows.append(flow(address(1000), Self.database, isForged: true))
+        flows.append(flow(address(1000), Self.database, isForged: false, isAnswered: true))
+        flows.append(flow(address(1000), address(901), isForged: false))
+        // A workload's address, in whatever name it is used.
+        flows.append(flow(Self.web, address(902), isForged: true))
+        _ = write([flows])
+        let found = try reader.talkers(from: start, to: Clock.now(), by: .flows, limit: 10)
+        #expect(found.forged == 501 && found.total == 5 && !found.isPartial, "\(found)")
+        let names = found.talkers.map(\.name)
+        #expect(
+            Set(names) == [
+                "database", "web", "501 addresses that may be forged", "11.0.3.232", "11.0.3.133",
+                "11.0.3.134",
+            ], "\(names)")
+        let database = try #require(found.talkers.first)
+        #expect(database.name == "database" && database.flows == 502 && database.peers == 2)
+        let forged = try #require(found.talkers.dropFirst().first)
+        // The flow between two of them has both ends in the row.
+        #expect(forged.flows == 502 && forged.peers == 1 && forged.newPeers == 1, "\(forged)")
+        #expect(forged.bytesReceived == 250 * 100 + 60)
+        let client = try #require(found.talkers.first { $0.name == "11.0.3.232" })
+        #expect(client.flows == 3 && client.peers == 2)
+        #expect(try all().count { $0.flow.entry.mayBeForged } == 503)
+    }
+
     @Test func forgedAddressesCostTalkersNoMemory() throws {
         let start = Clock.now() - .seconds(60)
         let flows = (0..<80_000).map { index in
@@ -155,6 +200,19 @@ struct FlowHistoryTests {
         #expect(found.isPartial && found.total <= 65_538)
         #expect(found.talkers.first?.name == "database" && found.talkers.first?.flows == 80_000)
         #expect(found.talkers.dropFirst().first?.name == "other addresses")
+        // Those for which there is no evidence leave all others their place.
+        let forged = flows.map { flow in
+            var flow = flow
+            flow.originator = IPAddress(v4: flow.originator.v4 &+ 0x0100_0000)
+            flow.mayBeForged = true
+            return flow
+        }
+        _ = write(stride(from: 0, to: 80_000, by: 4000).map { Array(forged[$0..<$0 + 4000]) })
+        let both = try reader.talkers(from: start, to: Clock.now(), by: .flows, limit: 5)
+        #expect(both.isPartial && both.total == found.total && both.forged == 65_536)
+        let row = both.talkers.dropFirst().first
+        #expect(row?.name == "more than 65536 addresses that may be forged")
+        #expect(row?.flows == 80_000 && row?.peers == 1)
     }
 
     @Test(arguments: ["", "/", "tcp/", "/53", "tcp/65536", "-1", "tcp/5/3", "٣", "icmpx/1", "+1"])

@@ -58,7 +58,7 @@ extension ControlRoutes {
             return JSONText.response(
                 JSONText.object([
                     ("from", "\(first)"), ("to", "\(last)"), ("total", "\(found.total)"),
-                    ("partial", "\(found.isPartial)"),
+                    ("forged", "\(found.forged)"), ("partial", "\(found.isPartial)"),
                     ("talkers", JSONText.array(found.talkers.map(json))),
                 ]))
         },
@@ -154,6 +154,12 @@ extension Schema {
     fileprivate static let talkers = object([
         ("from", integer), ("to", integer),
         ("total", count.with("description", JSONText.quoted("Workloads and addresses with flows"))),
+        (
+            "forged",
+            count.with(
+                "description",
+                JSONText.quoted("Addresses that may be forged: one talker stands for all of them"))
+        ),
         (
             "partial",
             boolean.with("description", JSONText.quoted("There were more flows than are counted"))

@@ -142,8 +142,9 @@ async function refreshTalkers() {
     return;
   }
   $('talkers').hidden = found.talkers.length === 0;
-  $('talk-words').textContent = found.total === 0 ? 'No flow has ended in this time.'
-    : Math.min(found.talkers.length, found.total) + ' of ' + whole(found.total) + ' workloads and addresses, '
+  $('talk-words').textContent = found.talkers.length === 0 ? 'No flow has ended in this time.'
+    : Math.min(found.talkers.length, found.total) + ' of ' + whole(found.total) + ' workloads and addresses'
+      + (found.forged ? ' with evidence that they are real; all others are one row' : '') + ', '
       + times(found.from, found.to) + '; flows that have ended' + (found.partial ? ', the latest of them only' : '') + '.';
   const cell = (name, text) => make('td', {class: 'n', 'data-name': name}, text);
   body.replaceChildren(...found.talkers.map(talker => make('tr', {}, make('th', {scope: 'row'}, talker.name),

@@ -17,6 +17,12 @@ extension WindowTracker {
         tag & unsolicitedBit == 0 && tag & slotMask != 0 && tag & newEdgeBit != 0
     }
 
+    /// Whether more than the address tells that a host sent what bears it: its port, its MAC
+    /// address, or handshakes that it completed in the last ten minutes.
+    public func isProven(_ address: IPAddress) -> Bool {
+        slots[address].map { hosts[$0].evidence(.long, second) != .address } ?? false
+    }
+
     /// Whether a server asks a client that has just connected to it for the user (RFC 1413): one
     /// question for each connection.
     mutating func isIdentification(_ packet: Packet) -> Bool {

@@ -131,14 +131,14 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
                 work(for: slice)
             }
         }
-        flows?.take(from: &meter, now: Clock.monotonic())
+        flows?.take(from: &meter, of: tracker)
     }
 
     /// Judges the packets that are held back and the current second.
     mutating func finish() {
         takePackets(until: .distantFuture)
         settle()
-        flows?.finish(&meter)
+        flows?.take(from: &meter, of: tracker, isLast: true)
         tracker.finish()
         isJudging = true
         settle()

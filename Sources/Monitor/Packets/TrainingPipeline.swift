@@ -81,11 +81,11 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
     mutating func advance(to now: Timestamp) {
         observePackets(until: now - FrameIntake.hold)
         learnWindows(before: now - DetectionPipeline.lag)
-        flows?.take(from: &meter, now: Clock.monotonic())
+        flows?.take(from: &meter, of: tracker)
     }
 
     /// Ends all flows, so that those of the learning time are in the history.
-    mutating func finishFlows() { flows?.finish(&meter) }
+    mutating func finishFlows() { flows?.take(from: &meter, of: tracker, isLast: true) }
 
     private mutating func observePackets(until horizon: Timestamp) {
         intake.release(until: horizon)
