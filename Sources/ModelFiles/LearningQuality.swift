@@ -2,6 +2,7 @@ import AnomalyDetection
 public import AnomalyModel
 import BaselineGraph
 import FeatureExtraction
+import Workloads
 import Timestamps
 
 /// How much clean traffic of each workload a model was trained on, and what cannot be judged by it.
@@ -38,43 +39,71 @@ public struct LearningQuality: Sendable, Equatable {
         }
     }
 
-    /// All workloads and unnamed addresses with windows or contacts, by name.
+    /// All workloads and unnamed addresses with windows or contacts, and all that the inventory of
+    /// the training names, by name.
     public var workloads: [Workload]
 
     public init(_ model: Model) {
         var contacts: [String: Int] = [:]
         for edge in model.graph.namedEdges { contacts[edge.subject, default: 0] += 1 }
         let seconds = (model.provenance.last - model.provenance.first).wholeSeconds
-        workloads = ModelReport.workloads(model).map { name in
+        let names = Set(ModelReport.workloads(model)).union(contacts.keys)
+            .union(model.provenance.inventory.workloads.map(\.name))
+        workloads = names.sorted().map { name in
             let minutes = model.minutes?.groups[name]?.minuteCount ?? 0
             return Workload(
                 name: name, windows: model[.short].baseline.groups[name]?.windowCount ?? 0,
                 minutes: minutes, contacts: contacts[name] ?? 0,
                 arriving: model.arriving[name] ?? 0,
-                gaps: Self.gaps(model, name, seconds: seconds, minutes: minutes))
+                gaps: Self.gaps(
+                    model, name, seconds: seconds, minutes: minutes,
+                    contacts: contacts[name] ?? 0))
         }
     }
 
     /// The workloads whose training is thin.
-    public var thin: [Workload] { workloads.filter { !$0.gaps.isEmpty } }
+    public var thin: [Workload] { workloads.filter(\.isThin) }
+
+    /// The number of workloads that are named on one line.
+    private static let shownNames = 12
+
+    /// A line for each reason why nothing was learned of workloads, with their names:
+    /// `db, dns: opened no flow`.
+    public static func leftOut(_ workloads: [Workload]) -> [String] {
+        let all = workloads.filter(\.isLeftOut)
+        return Set(all.flatMap(\.gaps)).sorted().map { reason in
+            let names = all.filter { $0.gaps.contains(reason) }.map(\.name)
+            let more = names.count - shownNames
+            return names.prefix(shownNames).joined(separator: ", ")
+                + (more > 0 ? " and \(more) more" : "") + ": \(reason)"
+        }
+    }
 
     /// One line on all workloads.
     public var summary: String {
         let arriving = workloads.reduce(0) { $0 + $1.arriving }
         let all = workloads.reduce(0) { $0 + $1.contacts }
-        return "\(workloads.count - thin.count) of \(workloads.count) workloads well; \(arriving) "
-            + "of \(all) contacts were new in the last fifth of the time"
+        let leftOut = workloads.count(where: \.isLeftOut)
+        return "\(workloads.count - leftOut - thin.count) of \(workloads.count) workloads well"
+            + (leftOut > 0 ? ", \(leftOut) not learned" : "")
+            + "; \(arriving) of \(all) contacts were new in the last fifth of the time"
     }
 
     private static func gaps(
-        _ model: Model, _ name: String, seconds: Int, minutes: Int
+        _ model: Model, _ name: String, seconds: Int, minutes: Int, contacts: Int
     ) -> [String] {
+        func count(_ scale: Scale) -> Int {
+            model[scale].baseline.groups[name]?.windowCount ?? 0
+        }
+        guard count(.short) > 0 else {
+            return [
+                (contacts > 0 ? "opened flows, but no clean window was kept" : "opened no flow")
+                    + "; judged by the baseline of its image, network or node"
+            ]
+        }
         var gaps: [String] = []
         if let long = Scale.allCases.first(where: { $0.seconds > seconds }) {
             gaps.append("no windows of \(long.seconds) s")
-        }
-        func count(_ scale: Scale) -> Int {
-            model[scale].baseline.groups[name]?.windowCount ?? 0
         }
         if count(.short) < ScaleBaseline.leastWindows[.short] ?? 0 {
             gaps.append("no baseline of its own")
@@ -92,6 +121,11 @@ public struct LearningQuality: Sendable, Equatable {
 }
 
 extension LearningQuality.Workload: CustomStringConvertible {
+    /// Whether no window was learned of it.
+    public var isLeftOut: Bool { windows == 0 }
+    /// Whether less was learned of it than is needed.
+    public var isThin: Bool { !isLeftOut && !gaps.isEmpty }
+
     /// The workload on one line: "cron: 96 windows, 9 min, 4 contacts (1 new): no baseline …".
     public var description: String {
         let new = arriving > 0 ? " (\(arriving) new)" : ""

@@ -26,7 +26,7 @@ public enum ModelReport {
             """
               learned from   \(provenance.sources.joined(separator: ", ")): \
             \(provenance.packetCount) packets, \
-            \(length(seconds)) from \(UTC.timestamp(provenance.first))
+            \(length(seconds)) from \(UTC.moment(Int64(provenance.first.second)))
             """,
             "  workloads      \(own.count): \(shown.joined(separator: ", "))\(more)",
             """
@@ -53,6 +53,7 @@ public enum ModelReport {
         if quality.thin.count > shownThin {
             lines.append("    thin         \(quality.thin.count - shownThin) more")
         }
+        lines += LearningQuality.leftOut(quality.workloads).map { "    not learned  \($0)" }
         let constant = constantFeatures(model)
         if !constant.isEmpty {
             lines.append(

@@ -173,6 +173,9 @@ struct MonitorLoop {
         let quality = LearningQuality(model)
         logger.info("\(quality.summary)")
         for workload in quality.thin.prefix(8) { logger.warning("thin: \(workload)") }
+        for line in LearningQuality.leftOut(quality.workloads) {
+            logger.warning("not learned: \(line)")
+        }
         for suspect in progress.suspects {
             logger.warning(
                 """

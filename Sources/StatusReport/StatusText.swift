@@ -44,15 +44,17 @@ public enum StatusText {
                 (
                     "model",
                     "\(model.id.prefix(12)), \(model.workloads) workloads, learned "
-                        + "\(UTC.date(model.firstSecond)) \(UTC.clock(model.firstSecond)) to "
-                        + "\(UTC.date(model.lastSecond)) \(UTC.clock(model.lastSecond)) UTC"
+                        + UTC.span(model.firstSecond, model.lastSecond)
                 ))
-            let thin = model.quality.filter { !$0.gaps.isEmpty }
+            let thin = model.quality.filter(\.isThin)
             for workload in thin.prefix(shownThin) {
                 rows.append(("", paint("thin: \(workload)".printable, "33")))
             }
             if thin.count > shownThin {
                 rows.append(("", paint("thin: \(thin.count - shownThin) more", "33")))
+            }
+            for line in LearningQuality.leftOut(model.quality) {
+                rows.append(("", paint("not learned: \(line)".printable, "33")))
             }
         }
         rows += counters(status)
@@ -91,7 +93,7 @@ public enum StatusText {
     private static func choice(_ status: MonitorStatus) -> String {
         guard let state = status.enforcement, let by = state.by else { return "" }
         let until = state.until.map {
-            ", until \(UTC.date(Int64($0.second))) \(UTC.clock($0)) UTC"
+            ", until \(UTC.moment(Int64($0.second)))"
         }
         return " (switched by \(by.printable)\(until ?? ""))"
     }

@@ -100,6 +100,34 @@ struct LearningQualityTests {
         #expect(shown.output.contains(text), "\(shown.output)")
     }
 
+    /// Workloads of which nothing was learned are listed with the reason.
+    @Test func workloadsOfWhichNothingWasLearnedAreNamed() throws {
+        let inventory = try scratch.write(
+            "inventory.yaml",
+            Data(
+                """
+                networks: [{name: lab, prefix: 10.0.0.0/24}]
+                workloads:
+                  - {name: front, addresses: [10.0.0.1]}
+                  - {name: server, addresses: [10.0.0.2]}
+                  - {name: asleep, addresses: [10.0.0.77]}
+
+                """.utf8))
+        let named = scratch.path("named.model")
+        let run = try Run(
+            "train", "-r", scratch.path("short.pcap"), "-o", named, "--inventory", inventory)
+        #expect(run.status == 0, "\(run.errors)")
+        let line = try #require(
+            run.output.split(separator: "\n").first { $0.contains("not learned  ") },
+            "\(run.output)")
+        #expect(
+            line.hasSuffix(
+                "asleep, server: opened no flow; judged by the baseline of its image, network or "
+                    + "node"), "\(line)")
+        #expect(run.output.contains("of 5 workloads well, 2 not learned; "), "\(run.output)")
+        #expect(!run.output.contains("thin         asleep"), "\(run.output)")
+    }
+
     /// All of the training lies in 180 s: its own contacts must not be what hides later ones.
     @Test func aNewContactAfterAShortTrainingIsReported() throws {
         var clean: [CaptureFile.Record] = []

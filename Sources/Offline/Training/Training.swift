@@ -156,7 +156,7 @@ public struct Training {
         }
         let quality = LearningQuality(model)
         let least = ScaleBaseline.leastWindows[.short] ?? 0
-        let thin = quality.workloads.filter { $0.windows < least }.map(\.name)
+        let thin = quality.thin.filter { $0.windows < least }.map(\.name)
         if !thin.isEmpty {
             let names = thin.prefix(8).joined(separator: ", ")
             let more = thin.count > 8 ? " and \(thin.count - 8) more" : ""
