@@ -86,14 +86,16 @@ final class Browser {
         do { _ = try evaluate("\(link).click()") } catch is PageLeft {}
     }
 
-    /// Saves pictures of the page as a desktop and a phone show it, light and dark, for people, in
-    /// the directory that LAZARET_SCREENSHOTS names; without it, does nothing.
+    /// Saves pictures of the page as a desktop, a tablet and a phone show it, light and dark, for
+    /// people, in the directory that LAZARET_SCREENSHOTS names; without it, does nothing.
     func photograph(_ name: String) throws {
         guard let folder = ProcessInfo.processInfo.environment["LAZARET_SCREENSHOTS"] else {
             return
         }
-        for (width, scheme) in [(1400, "light"), (1400, "dark"), (390, "light"), (390, "dark")] {
+        for (width, scheme) in [1400, 820, 390].flatMap({ [($0, "light"), ($0, "dark")] }) {
             try resize(to: width)
+            // Charts are drawn again a moment after the width has changed.
+            Thread.sleep(forTimeInterval: 0.5)
             _ = try call(
                 "Emulation.setEmulatedMedia",
                 ["features": [["name": "prefers-color-scheme", "value": scheme]]])
@@ -111,7 +113,7 @@ final class Browser {
     }
 
     /// The texts that the page cuts off at this width: those of pictures beyond their picture's
-    /// edge, and all that is beyond the page's.
+    /// edge, all that is beyond the page's, and what ends with an ellipsis.
     func clipped(at width: Int) throws -> String {
         try resize(to: width)
         return try evaluate(
@@ -126,6 +128,12 @@ final class Browser {
                 if (isShown && (own.left < edge.left - 1 || own.right > edge.right + 1
                     || own.bottom > edge.bottom + 4 || own.left < 0 || own.right > width + 1))
                   found.push(text.textContent);
+              }
+              for (const part of document.querySelectorAll('main *')) {
+                const style = getComputedStyle(part);
+                if (part.tagName === 'text' && part.textContent.includes('…')
+                    || style.textOverflow === 'ellipsis' && part.scrollWidth > part.clientWidth)
+                  found.push('shortened: ' + part.textContent);
               }
               return found.join('; ');
             })()

@@ -8,12 +8,12 @@ import Testing
     .needsKernel, .needs("curl"), .needs("tcpdump"),
     .enabled(if: Browser.path != nil, "needs chromium"))
 struct DashboardTests {
-    private let lab: Lab
-    private let scratch: Scratch
-    private let socket = "/tmp/lzd-\(UInt32.random(in: 0...UInt32.max)).sock"
-    private let acting = "a-token-to-act-0123456789"
-    private let reading = "a-token-to-read-0123456789"
-    private let page = "http://127.0.0.1:9787/"
+    let lab: Lab
+    let scratch: Scratch
+    let socket = "/tmp/lzd-\(UInt32.random(in: 0...UInt32.max)).sock"
+    let acting = "a-token-to-act-0123456789"
+    let reading = "a-token-to-read-0123456789"
+    let page = "http://127.0.0.1:9787/"
 
     init() throws {
         lab = try Lab()
@@ -23,7 +23,7 @@ struct DashboardTests {
     }
 
     /// An enforcing monitor that has fenced the first host; returns its incident, too.
-    private func monitor() throws -> (program: Background, incident: String) {
+    func monitor(model: String? = nil) throws -> (program: Background, incident: String) {
         let text = """
             interfaces: [br1, br2, uplink]
             state: \(scratch.path("state"))
@@ -34,8 +34,8 @@ struct DashboardTests {
 
             """
         let file = try scratch.write("lazaret.yaml", Data(text.utf8))
-        let program = try Background(
-            in: lab.node.space, ["monitor", "-c", file, "--enforce", "-m", try scratch.model()])
+        let words = ["monitor", "-c", file, "--enforce", "-m", try model ?? scratch.model()]
+        let program = try Background(in: lab.node.space, words)
         let isReady = eventually { !program.isRunning || program.errors.contains("monitoring") }
         try #require(isReady && program.isRunning, "\(program.errors)")
         try #require(try lab.isFenced(lab.a, forScanning: lab.b), "\(program.errors)")
@@ -52,12 +52,12 @@ struct DashboardTests {
         return (program, id)
     }
 
-    private func ask(_ path: String, _ more: String...) throws -> String {
+    func ask(_ path: String, _ more: String...) throws -> String {
         try Namespace.command(
             ["curl", "-s", "-m", "60", "--unix-socket", socket] + more + ["http://lazaret\(path)"])
     }
 
-    private func browser(_ token: String) throws -> Browser {
+    func browser(_ token: String) throws -> Browser {
         let browser = try Browser(in: lab.node.space)
         try browser.go(to: page)
         #expect(try browser.waits(for: "document.getElementById('login')?.hidden === false"))
@@ -244,7 +244,7 @@ struct DashboardTests {
                 == "true")
         #expect(try browser.waits(for: "document.querySelectorAll('#talkers tbody tr').length > 0"))
         try browser.photograph("dashboard-map")
-        for width in [320, 390, 768, 1400] {
+        for width in [320, 390, 768, 820, 1024, 1400] {
             // Charts are drawn again a moment after the width has changed.
             var clipped = ""
             let isWhole = try eventually {

@@ -131,40 +131,66 @@ function fenceNote() {
   return (dry ? '; ' + dry + ' of them a dry run' : '') + (enforcing ? '' : '; no new ones are added while it observes');
 }
 
-// Fences, with a clock for each.
-let fences = [], fetched = 0;
+// Fences, with a clock for each offender. Those that were decided together, on its port and on its
+// addresses, are one row and are released together.
+let fences = [], offenders = [], fetched = 0;
+const place = fence => fence.target.replace(/^port:/, 'port ');
+function grouped(list) {
+  const groups = new Map();
+  for (const fence of list) groups.set(fence.id, [...(groups.get(fence.id) || []), fence]);
+  // Whoever releases an address releases the port that was fenced with it.
+  const rank = fence => fence.target.startsWith('port:') ? 1 : 0;
+  return [...groups.values()].map(group => group.sort((a, b) => rank(a) - rank(b)));
+}
 async function refreshFences() {
   try { fences = await read('/api/v1/quarantine'); } catch { return; }
   fetched = Date.now();
+  offenders = grouped(fences);
   const body = $('fences').tBodies[0];
   $('fences-caption').textContent = fences.length === 0 ? 'Nothing is fenced.'
-    : fences.length + (fences.length === 1 ? ' active fence' : ' active fences') + fenceNote();
+    : whole(offenders.length) + (offenders.length === 1 ? ' offender is fenced' : ' offenders are fenced')
+      + (fences.length > offenders.length ? ', by ' + whole(fences.length) + ' rules' : '') + fenceNote();
   $('fences').tHead.hidden = fences.length === 0;
-  body.replaceChildren(...fences.map(fence => make('tr', {},
-    make('th', {scope: 'row'}, fence.target, fence.workload ? ' (' + fence.workload + ')' : '', make('br'),
-      make('span', {class: 'small muted'}, fence.response + (fence.dry_run ? ', dry run' : '') + ', by ' + fence.by)),
-    make('td', {class: 'left nowrap'}, ''), make('td', {class: 'n'}, whole(fence.packets_held)),
-    make('td', {}, fence.reason, fence.evidence ? make('br') : '',
-      fence.evidence ? make('span', {class: 'small muted'}, 'evidence: ' + fence.evidence) : ''),
-    make('td', {}, make('button', {type: 'button', class: 'act', onclick: () => release(fence), 'aria-label': 'Release ' + fence.target}, 'Release')))));
+  body.replaceChildren(...offenders.map(group => {
+    const fence = group[0], responses = [...new Set(group.map(one => one.response))].join(' and ');
+    const also = group.slice(1).map(place).join(', ');
+    const facts = responses + (group.every(one => one.dry_run) ? ', dry run' : '') + ', by ' + fence.by + (also ? '; also at ' + also : '');
+    const details = group.length === 1 ? [] : [make('details', {class: 'small'}, make('summary', {}, group.length + ' rules'),
+      make('ul', {}, ...group.map(one => make('li', {}, place(one) + ': ' + one.response + ', ' + whole(one.packets_held) + ' packets held back'
+        + (one.dry_run ? ', dry run' : one.in_force ? '' : ', not in force') + ', until ' + moment(one.until)))))];
+    return make('tr', {'data-id': fence.id},
+      make('th', {scope: 'row'}, place(fence), fence.workload ? ' (' + fence.workload + ')' : '', make('br'),
+        make('span', {class: 'small muted'}, facts)),
+      make('td', {class: 'left nowrap'}, ''), make('td', {class: 'n'}, whole(group.reduce((sum, one) => sum + one.packets_held, 0))),
+      make('td', {}, fence.reason, fence.evidence ? make('br') : '',
+        fence.evidence ? make('span', {class: 'small muted'}, 'evidence: ' + fence.evidence) : '', ...details),
+      make('td', {}, make('button', {type: 'button', class: 'act', onclick: () => release(group), 'aria-label': 'Release ' + place(fence)}, 'Release')));
+  }));
   tick();
 }
 function tick() {
   const passed = (Date.now() - fetched) / 1000;
   document.querySelectorAll('#fences .left').forEach((cell, index) => {
-    const fence = fences[index];
-    if (fence) cell.textContent = fence.in_force || fence.dry_run ? span(fence.remaining_seconds - passed) : 'not in force';
+    const group = offenders[index];
+    if (!group) return;
+    const left = Math.max(...group.filter(fence => fence.in_force || fence.dry_run).map(fence => fence.remaining_seconds));
+    cell.textContent = Number.isFinite(left) ? span(left - passed) : 'not in force';
   });
 }
-function release(fence) {
-  $('ask-words').textContent = fence.target + (fence.workload ? ' (' + fence.workload + ')' : '')
+function release(group) {
+  const fence = group[0];
+  $('ask-words').textContent = group.map(place).join(' and ') + (fence.workload ? ' (' + fence.workload + ')' : '')
     + ' can reach everything again at once, and is left alone for a while. It was fenced for: ' + fence.reason;
   const dialog = $('ask');
   dialog.returnValue = 'no';
   dialog.addEventListener('close', async () => {
     if (dialog.returnValue !== 'yes') return;
-    const query = 'target=' + encodeURIComponent(fence.target) + '&reason=' + encodeURIComponent($('reason').value);
-    try { await ask('/api/v1/quarantine?' + query, {method: 'DELETE'}); } catch (error) {
+    // The rest of the group ends with its first one; of several addresses, each is named.
+    const targets = group.filter((one, index) => index === 0 || !one.target.startsWith('port:'));
+    try {
+      for (const one of targets)
+        await ask('/api/v1/quarantine?target=' + encodeURIComponent(one.target) + '&reason=' + encodeURIComponent($('reason').value), {method: 'DELETE'});
+    } catch (error) {
       if (error.message !== 'locked') state('not released: ' + error.message, 'bad');
     }
     refreshFences().then(refreshIncidents);

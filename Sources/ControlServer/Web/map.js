@@ -13,7 +13,7 @@ function attacks() {
   const known = new Set(contacts.flatMap(contact => [contact.from, contact.to]));
   const since = Date.now() / 1000 - 86400, found = new Map();
   for (const incident of recent.filter(incident => incident.end >= since)) {
-    const isForged = incident.evidence === 'address' && incident.workload === incident.offender && !known.has(incident.workload);
+    const isForged = incident.evidence === 'address' && (incident.workload === 'outside' || incident.workload === incident.offender) && !known.has(incident.offender);
     const from = isForged ? forgedName : incident.workload === 'outside' ? incident.offender : incident.workload;
     // Of a scan of many addresses, the last one is no more a target than the others.
     const isScan = incident.target_addresses > 1 && !incident.target_workload;
@@ -38,6 +38,21 @@ function chosen(pairs, offenders, targets, limit) {
   const order = (a, b) => rank(b) - rank(a) || (a < b ? -1 : 1);
   return {total: all.length, left: names.filter(opens).sort(order), right: names.filter(name => !opens(name)).sort(order)};
 }
+// A name in lines that are no wider than there is room, broken behind its separators where it can be.
+const pen = document.createElement('canvas').getContext('2d');
+function wrapped(name, room) {
+  const fits = text => pen.measureText(text).width <= room;
+  const lines = [''];
+  for (const part of name.match(/[^\s.:/_-]*[\s.:/_-]?/g)) {
+    if (fits(lines[lines.length - 1] + part)) { lines[lines.length - 1] += part; continue; }
+    if (lines[lines.length - 1]) lines.push('');
+    for (const letter of part) {
+      if (lines[lines.length - 1] && !fits(lines[lines.length - 1] + letter)) lines.push('');
+      lines[lines.length - 1] += letter;
+    }
+  }
+  return lines.map(line => line.trim());
+}
 function arrow(kind) {
   const tip = draw('marker', {id: 'tip-' + kind, viewBox: '0 0 8 8', refX: 7, refY: 4, markerWidth: 8, markerHeight: 8, markerUnits: 'userSpaceOnUse', orient: 'auto'});
   tip.append(draw('path', {class: 'tip-' + kind, d: 'M0 0L8 4L0 8z'}));
@@ -50,9 +65,19 @@ function drawMap() {
   for (const pair of pairs) offenders.set(pair.from, (offenders.get(pair.from) || false) || pair.isHeld);
   const targets = new Set(pairs.map(pair => pair.to).filter(name => name && !offenders.has(name)));
   const {total, left, right} = chosen(pairs, offenders, targets, isNarrow ? 28 : 56);
-  const row = 34, top = 18, rows = Math.max(left.length, right.length, 3);
+  // The longest name gives the columns their width, up to a third of the picture; longer ones are broken.
+  const probe = draw('text');
+  svg.append(probe);
+  // In one word the font is empty, since its figures are all of one width.
+  const style = getComputedStyle(probe);
+  pen.font = style.fontSize + ' ' + style.fontFamily;
+  const most = Math.max(0, ...[...left, ...right].map(name => pen.measureText(name).width));
+  const available = Math.max(240, svg.parentElement.clientWidth);
+  const room = Math.min(Math.max(120, most + 18), available * .35);
+  const lines = new Map([...left, ...right].map(name => [name, wrapped(name, room - 18)]));
+  const tallest = Math.max(1, ...[...lines.values()].map(all => all.length));
+  const line = 13, row = 21 + line * tallest, top = 18, rows = Math.max(left.length, right.length, 3);
   const width = sized(svg, top + rows * row);
-  const room = Math.min(220, width * .33), letters = Math.floor((room - 16) / 7.2);
   const place = new Map();
   for (const [names, x] of [[left, room], [right, width - room]])
     names.forEach((name, index) => place.set(name, {x, y: top + (index + .5) * rows * row / names.length - 6}));
@@ -82,8 +107,10 @@ function drawMap() {
     const role = offenders.get(name) ? 'offender' : offenders.has(name) ? 'watched' : targets.has(name) ? 'target' : '';
     if (role === 'target') svg.append(draw('rect', {class: role, x: spot.x - 6, y: spot.y - 6, width: 12, height: 12}));
     else svg.append(draw('circle', {class: role, cx: spot.x, cy: spot.y, r: role ? 8 : 5}));
-    const label = draw('text', {x, y: spot.y + (role ? 0 : 4), 'text-anchor': isLeft ? 'end' : 'start'}, name.length > letters ? name.slice(0, letters - 1) + '\u2026' : name);
-    if (role) label.append(draw('tspan', {class: 'role ' + role, x, dy: 13}, role));
+    const parts = lines.get(name), all = parts.length + (role ? 1 : 0);
+    const label = draw('text', {x, y: spot.y + 4 - line * (all - 1) / 2, 'text-anchor': isLeft ? 'end' : 'start'});
+    parts.forEach((part, index) => label.append(draw('tspan', index ? {x, dy: line} : {}, part)));
+    if (role) label.append(draw('tspan', {class: 'role ' + role, x, dy: line}, role));
     label.append(draw('title', {}, name));
     svg.append(label);
   }

@@ -44,8 +44,14 @@ public struct HTMLContactGraph: Sendable {
         static let narrow = Layout(kind: "narrow", width: 320, reach: 26...44, letters: 11)
     }
 
-    /// Pixels from one name to the next.
-    private static let row = 36.0
+    /// Pixels from one line of a name to the next.
+    private static let line = 14.0
+
+    /// Pixels from one name to the next: room for two lines of text, or for the longest name.
+    private func row(_ layout: Layout) -> Double {
+        let most = graph.nodes.map { lines(of: $0, layout).count }.max() ?? 2
+        return 8 + Self.line * Double(max(2, most))
+    }
 
     /// The indices of the nodes, grouped by network, outside nodes last.
     private var order: [Int] {
@@ -56,15 +62,19 @@ public struct HTMLContactGraph: Sendable {
         }
     }
 
-    private var height: Double { Double(max((graph.nodes.count + 1) / 2, 6)) * Self.row + 24 }
+    private func height(_ layout: Layout) -> Double {
+        Double(max((graph.nodes.count + 1) / 2, 6)) * row(layout) + 24
+    }
 
-    private func middle(_ layout: Layout) -> Point { Point(x: layout.width / 2, y: height / 2) }
+    private func middle(_ layout: Layout) -> Point {
+        Point(x: layout.width / 2, y: height(layout) / 2)
+    }
 
     /// The position of each node, clockwise from the top: down the right side and up the left, each
     /// in a row of its own, so that no name covers another.
     private func places(_ layout: Layout) -> [Point] {
         let order = order
-        let middle = middle(layout)
+        let (middle, height) = (middle(layout), height(layout))
         let rightCount = (order.count + 1) / 2
         var places = [Point](repeating: middle, count: order.count)
         for (position, index) in order.enumerated() {
@@ -93,7 +103,7 @@ public struct HTMLContactGraph: Sendable {
         let sorted = graph.sortedContacts.filter { $0.pair.from != $0.pair.to }
         let known = sorted.filter { !$0.contact.isNew }
         let new = sorted.filter(\.contact.isNew)
-        let (width, height) = (HTML.number(layout.width), HTML.number(height))
+        let (width, height) = (HTML.number(layout.width), HTML.number(height(layout)))
         return """
             <svg class="graph \(layout.kind)" role="img" viewBox="0 0 \(width) \(height)">\
             <title>Communication graph</title><desc>\(words(known.count, new.count))</desc>
@@ -162,20 +172,33 @@ public struct HTMLContactGraph: Sendable {
 
     private func node(_ index: Int, _ place: Point, _ layout: Layout) -> HTML {
         let node = graph.nodes[index]
-        let note = notes[node.name] ?? (targets.contains(node.name) ? "target" : nil)
         let (x, y) = (HTML.number(place.x.rounded()), HTML.number(place.y.rounded()))
         let isLeft = place.x < layout.width / 2
         let labelX = HTML.number((place.x + (isLeft ? -16 : 16)).rounded())
-        let network = node.name.hasSuffix(node.network) ? nil : node.network
-        let below = [note, network].compactMap { $0 }.joined(separator: ", ")
+        let lines = lines(of: node, layout)
+        let top = place.y + Self.line / 2 - 1 - Self.line * Double(lines.count - 1) / 2
+        let spans: [HTML] = lines.enumerated().map { number, line in
+            let style: HTML = line.isName ? "" : "class=\"dim\" "
+            let down: HTML = number == 0 ? "" : " dy=\"\(.number(Self.line))\""
+            return "<tspan \(style)x=\"\(labelX)\"\(down)>\(line.text)</tspan>"
+        }
         return """
             \(shape(node.name, x, y))<text class="name" x="\(labelX)" \
-            y="\(.number(place.y.rounded() - 1))" text-anchor="\(isLeft ? "end" : "start")">\
-            \(Self.short(node.name, layout.letters))<title>\(node.name)</title>\
-            <tspan class="dim" x="\(labelX)" dy="14">\
-            \(Self.short(below, layout.letters + 4))</tspan></text>
+            y="\(.number(top.rounded()))" text-anchor="\(isLeft ? "end" : "start")">\
+            <title>\(node.name)</title>\(spans)</text>
 
             """
+    }
+
+    /// A node's name and what is written below it.
+    private func lines(
+        of node: ContactGraph.Node, _ layout: Layout
+    ) -> [(text: String, isName: Bool)] {
+        let note = notes[node.name] ?? (targets.contains(node.name) ? "target" : nil)
+        let network = node.name.hasSuffix(node.network) ? nil : node.network
+        let below = [note, network].compactMap { $0 }.joined(separator: ", ")
+        return Self.wrapped(node.name, layout.letters).map { ($0, true) }
+            + Self.wrapped(below, layout.letters + 4).map { ($0, false) }
     }
 
     private func shape(_ name: String, _ x: HTML, _ y: HTML) -> HTML {
@@ -188,9 +211,22 @@ public struct HTMLContactGraph: Sendable {
         return "<circle class=\"node\" cx=\"\(x)\" cy=\"\(y)\" r=\"6\"/>"
     }
 
-    /// Truncates a name; names may be long.
-    private static func short(_ text: String, _ letters: Int) -> String {
-        text.count > letters ? text.prefix(letters - 1) + "…" : text
+    /// The most lines of one text; names may have thousands of letters.
+    private static let lineLimit = 12
+
+    /// A text in lines of at most so many letters, broken behind separators where it can be.
+    private static func wrapped(_ text: String, _ letters: Int) -> [String] {
+        var lines: [String] = []
+        var rest = Substring(text)
+        while rest.count > letters, lines.count < lineLimit - 1 {
+            let line = rest.prefix(letters)
+            let end = line.lastIndex { " .:/_-".contains($0) }.map(line.index(after:))
+            let cut = rest[..<(end ?? line.endIndex)]
+            lines.append(String(cut.last == " " ? cut.dropLast() : cut))
+            rest = rest[cut.endIndex...]
+        }
+        if rest.count > letters { rest = rest.prefix(letters - 1) + "…" }
+        return rest.isEmpty ? lines : lines + [String(rest)]
     }
 
     private var legend: HTML {
