@@ -171,10 +171,10 @@ public struct Monitor {
             store: store)
         let state = enforcement.current
         if let by = state.by {
+            let until = state.until.map { " until \(UTC.moment(Int64($0.second)))" } ?? ""
             logger.warning(
                 """
-                \(by) has switched to \(state.mode.rawValue)\
-                \(state.until.map { " until \(UTC.timestamp($0))" } ?? ""): that holds, not the \
+                \(by) has switched to \(state.mode.rawValue)\(until): that holds, not the \
                 configuration; 'lazaret enforcement configured' ends it
                 """)
         }

@@ -90,7 +90,9 @@ struct TopScreen {
             if !lines.isEmpty { lines.append("") }
             lines.append(
                 paint(
-                    clip("TALKERS, LAST HOUR             SENT   RECEIVED    FLOWS  NEW PEERS"), "1")
+                    clip(
+                        column("TALKERS, LAST HOUR", 42)
+                            + "SENT   RECEIVED    FLOWS  NEW PEERS"), "1")
             )
             for talker in talkers.prefix(max(3, size.rows / 8)) { lines.append(clip(line(talker))) }
         }
@@ -102,7 +104,8 @@ struct TopScreen {
         }
         if parts.contains(.incidents) {
             if !lines.isEmpty { lines.append("") }
-            lines.append(paint(clip("INCIDENTS  LAST (UTC)  OFFENDER, TARGET AND SUMMARY"), "1"))
+            let head = column("INCIDENTS", 11) + column("LAST (UTC)", 21)
+            lines.append(paint(clip(head + "OFFENDER, TARGET AND SUMMARY"), "1"))
             let room = size.rows - lines.count - (footer == nil ? 1 : 2)
             for incident in incidents.prefix(max(0, room)) {
                 let isFenced = incident.decision == .quarantine
@@ -119,7 +122,7 @@ struct TopScreen {
         func right(_ text: String, _ width: Int) -> String {
             String(repeating: " ", count: max(1, width - text.count)) + text
         }
-        return column(talker.name.printable, 24) + right(StatusText.bytes(talker.bytesSent), 11)
+        return column(talker.name.printable, 35) + right(StatusText.bytes(talker.bytesSent), 11)
             + right(StatusText.bytes(talker.bytesReceived), 11) + right("\(talker.flows)", 9)
             + right("\(talker.newPeers)", 11)
     }
@@ -137,7 +140,7 @@ struct TopScreen {
             ? incident.offender : "\(incident.workload) (\(incident.offender))"
         let target = incident.targetText.map { " -> \($0)" } ?? ""
         return column(incident.decision.rawValue, 11)
-            + column(UTC.clock(Int64(incident.end)), 12) + "\(who)\(target): \(incident.summary)"
+            + column(UTC.short(Int64(incident.end)), 21) + "\(who)\(target): \(incident.summary)"
     }
 
     /// The first `columns` characters of a line; escape sequences have no width.

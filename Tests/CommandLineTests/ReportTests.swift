@@ -46,7 +46,7 @@ struct ReportTests {
         }
         #expect(page.contains("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-"))
         #expect(page.contains("lazaret quarantine release 10.60.4.12"))
-        #expect(page.contains("until 01:26:"))
+        #expect(page.contains("until 2026-11-21 01:26:"))
         // The pictures have text alternatives.
         #expect(count("<svg class=\"line\" role=\"img\"", in: page) > 10)
         #expect(count("role=\"img\"", in: page) == count("<desc>", in: page))

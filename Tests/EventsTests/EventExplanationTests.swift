@@ -49,7 +49,7 @@ struct EventExplanationTests {
                   packets/20261121T011257Z-worker.pcapng (no longer there)
 
                 What would undo it
-                  fence of 10.60.4.13, drop, until 2026-11-21T01:22:57.000250+0000
+                  fence of 10.60.4.13, drop, until 2026-11-21 01:22:57 UTC
                     lazaret quarantine release 10.60.4.13
 
                 """)

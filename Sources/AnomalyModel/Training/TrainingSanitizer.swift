@@ -33,7 +33,7 @@ package struct TrainingSanitizer {
             let who =
                 workload == "\(subject)" || workload == "outside"
                 ? "\(subject)" : "\(workload) (\(subject))"
-            return "\(who), \(pattern.title) at \(UTC.clock(Int64(window.endSecond))) UTC, "
+            return "\(who), \(pattern.title) at \(UTC.moment(Int64(window.endSecond))), "
                 + pattern.amount(in: window)
         }
 

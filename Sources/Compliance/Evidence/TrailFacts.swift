@@ -53,7 +53,7 @@ extension Evidence {
             return Reference(
                 record: "audit \(record.number)",
                 about: "\(entry.actor), \(entry.action), \(entry.subject), "
-                    + UTC.rfc3339(entry.time),
+                    + UTC.moment(Int64(entry.time.second)),
                 hash: record.hash)
         }
     }

@@ -128,7 +128,7 @@ extension EventExplanation {
         let lines = zip(flows, ends).map { flow, ends in
             let new = flow.isNew == true ? "  new to the baseline" : ""
             return
-                "  \(UTC.clock(flow.start))  \(flow.transport)  \(ends)"
+                "  \(UTC.moment(Int64(flow.start.second)))  \(flow.transport)  \(ends)"
                 + String(repeating: " ", count: width - ends.count)
                 + "  \(flow.packetsOut)/\(flow.packetsIn) packets"
                 + "  \(flow.bytesOut)/\(flow.bytesIn) bytes"
@@ -154,7 +154,7 @@ extension EventExplanation {
                 change.failure.map { ", which failed: \($0)" }
                 ?? (change.isDryRun ? " (not enforced)" : "")
             return "\(change.action.rawValue) of \(change.target), \(change.response.rawValue), "
-                + "until \(UTC.timestamp(change.until))\(how)"
+                + "until \(UTC.moment(Int64(change.until.second)))\(how)"
         }
         return (done.isEmpty ? ["nothing was fenced for it"] : done) + undo.map { "  " + $0 }
     }

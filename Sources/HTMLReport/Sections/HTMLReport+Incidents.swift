@@ -178,11 +178,11 @@ extension HTMLReport {
             return "<dt>Decision</dt><dd>\(String(words))</dd>"
         }
         let steps: [HTML] = own.prefix(8).map { decided in
-            let at = UTC.clock(decided.time)
+            let at = UTC.moment(Int64(decided.time.second))
             if case .refuse(let why) = decided.kind {
                 return "<div>\(at) not fenced: \("\(why)")</div>"
             }
-            let until = UTC.clock(decided.rule.expires)
+            let until = UTC.moment(Int64(decided.rule.expires.second))
             let length = Self.length(
                 seconds: Int64((decided.rule.expires - decided.time).wholeSeconds))
             return """

@@ -104,7 +104,8 @@ extension InspectedContainer {
         }
         guard started <= rails.evidence else {
             throw .notNeeded(
-                "\(name) was started after the evidence, at \(UTC.timestamp(started)): it is not "
+                "\(name) was started after the evidence, at "
+                    + "\(UTC.moment(Int64(started.second))): it is not "
                     + "the sender")
         }
         if sharesNetwork {

@@ -83,7 +83,8 @@ struct ClusterPod: Decodable, Sendable {
         }
         guard started <= rails.evidence else {
             throw .notNeeded(
-                "\(pod.title) was started after the evidence, at \(UTC.timestamp(started)): it is "
+                "\(pod.title) was started after the evidence, at "
+                    + "\(UTC.moment(Int64(started.second))): it is "
                     + "not the sender")
         }
         for address in pod.addresses {

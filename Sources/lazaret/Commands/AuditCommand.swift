@@ -47,7 +47,7 @@ struct AuditCommand: ParsableCommand {
                 let place = report.isPrunedSinceExpected ? ", after the expected record" : ""
                 text +=
                     "records before \(report.first) were pruned by record \(pruning.number) at "
-                    + "\(UTC.rfc3339(pruning.entry.time))\(place)\n"
+                    + "\(UTC.moment(Int64(pruning.entry.time.second)))\(place)\n"
             }
             try Output.write(text, to: nil)
         }
@@ -81,11 +81,11 @@ struct AuditCommand: ParsableCommand {
             // the same format as the time of the entry.
             let detail = entry.detail.replacing(/until (\d{16,19});/) { match in
                 "until "
-                    + (Int64(match.1).map { UTC.rfc3339(Timestamp(nanoseconds: $0)) }
+                    + (Int64(match.1).map { UTC.moment($0 / 1_000_000_000) }
                         ?? "\(match.1)") + ";"
             }
             let line =
-                "\(record.number)  \(UTC.rfc3339(entry.time))  \(entry.actor)  "
+                "\(record.number)  \(UTC.moment(Int64(entry.time.second)))  \(entry.actor)  "
                 + "\(entry.action)  \(entry.subject)  \(detail)"
             return line.printable
         }
@@ -105,7 +105,7 @@ struct AuditCommand: ParsableCommand {
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             let entry = record.entry
             let line = Line(
-                number: record.number, timestamp: UTC.rfc3339(entry.time), by: entry.actor,
+                number: record.number, timestamp: UTC.timestamp(entry.time), by: entry.actor,
                 action: entry.action, subject: entry.subject, detail: entry.detail,
                 hash: record.hash)
             return String(decoding: try encoder.encode(line), as: UTF8.self).escapedJSON

@@ -190,8 +190,8 @@ struct QuarantineCommand: ParsableCommand {
                 return "\(target) fenced (\(action)) for \(span)" + undo
             }
             let second = Int64(expires.second)
-            return "\(target) is already fenced (\(action)) until \(UTC.date(second)) "
-                + "\(UTC.clock(second)) UTC, which is later than \(span) from now" + undo
+            return "\(target) is already fenced (\(action)) until "
+                + "\(UTC.moment(second)), which is later than \(span) from now" + undo
         }
     }
 

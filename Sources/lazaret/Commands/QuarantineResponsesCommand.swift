@@ -34,11 +34,16 @@ extension QuarantineCommand {
         private static func table(_ records: [ResponseRecord]) -> String {
             guard !records.isEmpty else { return "no responses\n" }
             let rows =
-                [["CHANGED", "STATE", "ENTRY", "ACTION", "OBJECT", "TARGET", "WORKLOAD", "DETAIL"]]
+                [
+                    [
+                        "CHANGED (UTC)", "STATE", "ENTRY", "ACTION", "OBJECT", "TARGET", "WORKLOAD",
+                        "DETAIL",
+                    ]
+                ]
                 + records.map { record in
                     let second = Int64(record.changed.second)
                     return [
-                        "\(UTC.date(second)) \(UTC.clock(second))", record.state.rawValue,
+                        UTC.short(second), record.state.rawValue,
                         record.entry, record.action, record.name.printable, record.target,
                         record.workload?.printable ?? "-", record.detail.printable,
                     ]
