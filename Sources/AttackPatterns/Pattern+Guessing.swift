@@ -1,5 +1,6 @@
 import BaselineGraph
 package import FeatureExtraction
+import SenderAttribution
 import Workloads
 
 /// Password guessing: logins that were refused, never a rate of connections alone.
@@ -36,12 +37,13 @@ extension Pattern {
     /// The flows to each service of a host, all of whose connections are short and of the same
     /// sizes: those of an outside address, which tries a form or a page again and again over TLS;
     /// or to a database, with answers that are no longer than a refusal. Otherwise most services
-    /// inside talk to each other like that.
+    /// inside talk to each other like that, and so does who has a port of the node, whatever its
+    /// address.
     private func equalConversations(_ window: Window, _ isAnomalous: (Feature) -> Bool) -> Float {
         let flows = max(window[.flows], 1)
         let contact = window.lastContact
         let mostFetched: Float
-        if window.identity?.place == .outside {
+        if Self.isFromOutside(window) {
             // Over ten minutes the answers to many users behind one address are pages.
             mostFetched = window.scale == .long ? 4000 : 12_000
         } else {
@@ -56,6 +58,12 @@ extension Pattern {
             window[.bytesIn] / flows < mostFetched
         else { return 0 }
         return window[.flowsPerEdge]
+    }
+
+    /// Whether the subject is beyond the node's gateway: its address is of no network here, and its
+    /// packets came in by no port of a container.
+    private static func isFromOutside(_ window: Window) -> Bool {
+        window.identity?.place == .outside && window.evidence != .port
     }
 
     /// The clearest pattern in a window that is only compared with others of a capture.
@@ -94,7 +102,7 @@ extension Pattern {
     package static func doubt(
         about window: Window, isBeyond: (Feature, Float) -> Bool
     ) -> String? {
-        guard restsOnLogins(window) || window.identity?.place == .outside else {
+        guard restsOnLogins(window) || isFromOutside(window) else {
             return "; leads to no fence: no answer to a login could be read"
         }
         let refused = Float(window.refusedLogins)

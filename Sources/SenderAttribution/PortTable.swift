@@ -11,6 +11,9 @@ package import Workloads
 package struct PortTable: Sendable {
     /// Addresses that a port may gain by using them, beyond its first of each family.
     static let newAddressAllowance = 2
+    /// Temporary addresses (RFC 8981) of a port. They count as its first one and become nobody's,
+    /// so that neither traffic is split nor an address taken by using them.
+    static let temporaryAllowance = 8
     /// Ports that may wait for a query at a time.
     static let wantedLimit = 64
 
@@ -28,6 +31,8 @@ package struct PortTable: Sendable {
         package var isShared = false
         /// Addresses gained by use.
         var gained = 0
+        /// Further IPv6 addresses that it used in the network of its own.
+        var temporary: [IPAddress] = []
     }
 
     /// The port's evidence about a packet's sender.
@@ -136,6 +141,13 @@ package struct PortTable: Sendable {
             if !record.listed.isEmpty { want(port) }
             return .own(subject(source, record, packet))
         }
+        if owner == nil, !isHeld, let own = mainAddress(for: source, record) {
+            if !record.temporary.contains(source) {
+                records[port, default: record].temporary.append(source)
+                want(port)
+            }
+            return .own(own)
+        }
         want(port)
         if let owner { want(owner) }
         let known = record.listed.isEmpty ? record.addresses : record.listed
@@ -188,6 +200,17 @@ package struct PortTable: Sendable {
         // Not every network of containers is known: the first address may be in any place.
         if !record.addresses.contains(where: { Self.isAlike($0, source) }) { return true }
         return place == .inside && record.gained < Self.newAddressAllowance
+    }
+
+    /// The first address of a port, if a further one may be a temporary address of its host: one of
+    /// IPv6 in the same network.
+    private func mainAddress(for source: IPAddress, _ record: Record) -> IPAddress? {
+        guard !source.isIPv4, !Self.isLinkLocal(source), !source.isMulticast,
+            let first = record.addresses.first(where: { !$0.isIPv4 && !Self.isLinkLocal($0) }),
+            first.high == source.high,
+            record.temporary.count < Self.temporaryAllowance || record.temporary.contains(source)
+        else { return nil }
+        return first
     }
 
     // MARK: - MAC addresses

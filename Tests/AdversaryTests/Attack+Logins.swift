@@ -67,8 +67,7 @@ extension Attack {
         at seconds: Double, _ from: Member, _ to: Member, _ segment: [UInt8], cut: Int = 0
     ) {
         let bytes =
-            Self.bytes(to.card) + Self.bytes(from.card) + [8, 0]
-            + Frame.ipv4(from.address, to.address, 6, segment)
+            Self.bytes(to.card) + Self.bytes(from.card) + Self.packet(from, to, segment)
         records.append(
             (
                 CaptureFile.Record(

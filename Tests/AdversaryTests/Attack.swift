@@ -111,7 +111,14 @@ struct Attack {
         let segment = Frame.tcp(
             source, destination, flags: flags, sequence: sequence, acknowledgment: acknowledgment,
             payload: [UInt8](repeating: 65, count: size))
-        add(seconds, from, to, [8, 0] + Frame.ipv4(from.address, to.address, 6, segment))
+        add(seconds, from, to, Self.packet(from, to, segment))
+    }
+
+    /// A TCP segment in a packet of the ends' family, with its Ethernet type.
+    static func packet(_ from: Member, _ to: Member, _ segment: [UInt8]) -> [UInt8] {
+        from.address.contains(":")
+            ? [0x86, 0xDD] + Frame.ipv6(from.address, to.address, 6, segment)
+            : [8, 0] + Frame.ipv4(from.address, to.address, 6, segment)
     }
 
     mutating func ping(at seconds: Double, _ from: Member, _ to: Member) {
