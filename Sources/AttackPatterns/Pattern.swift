@@ -322,17 +322,7 @@ public enum Pattern: String, CaseIterable, Sendable {
             }
             return window[.flowsPerEdge] / (400 * length)
         case .guessing: return guessing(window, isAnomalous)
-        case .dnsTunnel:
-            guard
-                isAnomalous(.dnsNewNames) || isAnomalous(.dnsNameLength) || isAnomalous(.dnsQueries)
-            else {
-                return 0
-            }
-            guard
-                window[.dnsNameLength] > Feature.dnsNameLength.ordinary
-                    || window[.dnsNameEntropy] > Feature.dnsNameEntropy.ordinary
-            else { return 0 }
-            return window[.dnsQueries] / (10 * length)
+        case .dnsTunnel: return dnsTunnel(window, isAnomalous)
         case .icmpTunnel:
             guard isAnomalous(.icmpPackets) || isAnomalous(.icmpPayload) else { return 0 }
             let bytes = window[.icmpPackets] * window[.icmpPayload]

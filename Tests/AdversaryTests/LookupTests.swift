@@ -55,6 +55,63 @@ struct LookupTests {
         #expect(outcome.fenced.contains(Member.web.address) == isTunnel, "\(outcome)")
     }
 
+    /// A tunnel with as many short questions in between as hide its names' mean length: names of
+    /// addresses, a name that it always asks for, new short names.
+    @Test(arguments: ["address", "known", "short"], [1, 4])
+    func aTunnelAmongShortQuestions(kind: String, each: Int) throws {
+        var attack = Attack()
+        for number in 0..<200 {
+            let time = Double(number) / 10
+            func data(_ factor: Int) -> String {
+                (0..<24).map { String((number * factor + $0 * 3) % 10) }.joined()
+            }
+            let name = "\(data(7)).\(data(11)).t.evil.example"
+            let port = UInt16(20_000 + number)
+            attack.ask(at: time, .web, .resolver, port, name)
+            attack.ask(at: time + 0.002, .resolver, .web, port, name, isAnswer: true)
+            for more in 1...each {
+                let short =
+                    switch kind {
+                    case "address": "\(number % 250).\(more).7.11.in-addr.arpa"
+                    case "known": "app.lab"
+                    default: "a\(number * 9 + more).io"
+                    }
+                let port = UInt16(30_000 + number * each + more)
+                let later = time + 0.01 * Double(more)
+                attack.ask(at: later, .web, .resolver, port, short)
+                attack.ask(at: later + 0.002, .resolver, .web, port, short, isAnswer: true)
+            }
+        }
+        let outcome = try bench.judge(attack)
+        #expect(
+            outcome.alerts(on: Member.web.address).contains { $0.pattern == "dns_tunnel" },
+            "\(outcome)")
+        #expect(outcome.fenced.contains(Member.web.address), "\(outcome)")
+    }
+
+    /// Long names of services, each asked with the search domain first, and one very long name that
+    /// is asked again and again, among short ones.
+    @Test(arguments: [true, false]) func longNamesThatCarryNothing(isOne: Bool) throws {
+        var traffic = Attack()
+        for number in 0..<200 {
+            let service = "svc\(isOne ? 0 : number % 40).prod.svc.cluster.local"
+            let long =
+                isOne
+                ? String(repeating: "part-of-a-name.", count: 9) + "example"
+                : service + ".prod.svc.cluster.local"
+            for (place, name) in [long, "a\(number % 5).io", "b.io", "c.io"].enumerated() {
+                let (time, port) = (
+                    Double(number) / 10 + 0.01 * Double(place), UInt16(20_000 + number * 4 + place)
+                )
+                traffic.ask(at: time, .offender, .resolver, port, name)
+                traffic.ask(at: time + 0.002, .resolver, .offender, port, name, isAnswer: true)
+            }
+        }
+        let outcome = try bench.judge(traffic)
+        #expect(!outcome.alerts.contains { $0.pattern == "dns_tunnel" }, "\(outcome)")
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+    }
+
     /// ARP requests in the names of many addresses make a host ask for these.
     @Test(arguments: [true, false]) func aHostAsksForThoseThatAskedForIt(isAsked: Bool) throws {
         var attack = Attack()

@@ -9,7 +9,9 @@ extension HostState {
     /// Writes the raw values of the window of `scale` that ends with `second`.
     mutating func fill(_ values: inout [Float], _ scale: Scale, _ second: Int) {
         let sum = sum(scale)
-        func amount(_ counter: Counter) -> Float { Float(sum[counter]) }
+        func amount(_ counter: Counter) -> Float {
+            Float(counter == .bytesFromOutside ? sum.bytesFromOutside : sum[counter])
+        }
         func set(_ feature: Feature, _ value: Float) { values[feature.rawValue] = value }
         func low(_ counter: Counter) -> Float { Float(sum.low(counter)) }
         let edgeCount = edges.count(scale, at: second)

@@ -60,7 +60,7 @@ public struct WindowTracker: Sendable {
     var window: Window
     /// The slot of each flow's responder, or -1.
     private var servers: [Int32] = []
-    private var relay = ForwardedQueries()
+    var relay = ForwardedQueries()
     var arrivals = Arrivals()
     var outages = Outages()
     /// The same for services that refuse their clients' logins.
@@ -312,18 +312,7 @@ public struct WindowTracker: Sendable {
             if packet.dns.kind == .query,
                 !relay.isRelayed(packet.dns.nameDigest, by: hosts[slot].address)
             {
-                if !relay.isExplained(by: hosts[slot].address, second: second) {
-                    now[.dnsQueries] &+= 1
-                    // The length and the digits of an address say nothing about who asks for it.
-                    if !packet.dns.isReverse {
-                        now[.dnsNames] &+=
-                            UInt64(packet.dns.nameEntropyHundredths) << 32
-                            | UInt64(packet.dns.nameLength)
-                    }
-                }
-                hosts[slot].queryContact = Contact(to: packet, second: second)
-                noteName(packet.dns.nameDigest, slot)
-                if packet.dns.listedName != 0 { noteListedName(packet, slot) }
+                noteQuestion(packet, slot, &now)
             }
         } else {
             now[.bytesIn] &+= UInt64(packet.ipLength)
@@ -363,12 +352,5 @@ public struct WindowTracker: Sendable {
         hosts[slot].now = now
         hosts[slot].lastSecond = second
         if let failed { noteOutage(failed, packet) }
-    }
-
-    private mutating func noteName(_ name: NameDigest, _ slot: Int) {
-        guard let graph else { return }
-        let epoch = mode == .training ? graph.epoch(of: second) : nil
-        guard !CommunicationGraph.isKnown(graph.dnsNames[name], outside: epoch) else { return }
-        hosts[slot].names.insert(name.low, second: second, isNovel: true)
     }
 }

@@ -44,6 +44,9 @@ public struct Window: Sendable {
     public var newPairLogins = 0
     /// Short connections that carried as many bytes each way as one of the last four.
     public var equalConversations = 0
+    /// Bytes by which DNS names that are not in the baseline were longer than ordinary ones; each
+    /// name once, and none of addresses.
+    public var nameExcess = 0
     /// Frames to all hosts of a link, beyond the rate of announcements and discovery.
     public var groupCount = 0
     /// TCP flows whose handshake the subject completed with the number that the answer brought.

@@ -1,0 +1,41 @@
+import BaselineGraph
+import PacketDecoding
+import Timestamps
+
+/// DNS questions of hosts.
+extension WindowTracker {
+    /// Counts a question that the host in `slot` asked for itself.
+    mutating func noteQuestion(_ packet: Packet, _ slot: Int, _ now: inout Counters) {
+        let isNew = noteName(packet.dns.nameDigest, slot)
+        if !relay.isExplained(by: hosts[slot].address, second: second) {
+            now[.dnsQueries] &+= 1
+            // The length and the digits of an address say nothing about who asks for it.
+            if !packet.dns.isReverse {
+                let length = UInt64(packet.dns.nameLength)
+                now[.dnsNames] &+= UInt64(packet.dns.nameEntropyHundredths) << 32 | length
+                if length > Self.ordinaryName, isNew,
+                    hosts[slot].longNames.note(packet.dns.nameDigest)
+                {
+                    now[.bytesFromOutside] &+=
+                        ((length - Self.ordinaryName + 3) >> 2) << Counters.amountBits
+                }
+            }
+        }
+        hosts[slot].queryContact = Contact(to: packet, second: second)
+        if packet.dns.listedName != 0 { noteListedName(packet, slot) }
+    }
+
+    /// The length in bytes up to which a name, with a search domain, is ordinary.
+    private static let ordinaryName = UInt64(Feature.dnsNameLength.ordinary)
+
+    /// Counts a name that is not in the baseline; returns whether it is none of those.
+    private mutating func noteName(_ name: NameDigest, _ slot: Int) -> Bool {
+        guard let graph else { return true }
+        let epoch = mode == .training ? graph.epoch(of: second) : nil
+        guard !CommunicationGraph.isKnown(graph.dnsNames[name], outside: epoch) else {
+            return false
+        }
+        hosts[slot].names.insert(name.low, second: second, isNovel: true)
+        return true
+    }
+}
