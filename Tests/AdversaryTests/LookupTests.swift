@@ -63,7 +63,7 @@ struct LookupTests {
         for number in 0..<200 {
             let time = Double(number) / 10
             func data(_ factor: Int) -> String {
-                (0..<24).map { String((number * factor + $0 * 3) % 10) }.joined()
+                "\(1_000_003 * (number + 1) * factor % 999_983)".map { "\($0)q7z" }.joined()
             }
             let name = "\(data(7)).\(data(11)).t.evil.example"
             let port = UInt16(20_000 + number)
@@ -101,7 +101,7 @@ struct LookupTests {
                 : service + ".prod.svc.cluster.local"
             for (place, name) in [long, "a\(number % 5).io", "b.io", "c.io"].enumerated() {
                 let (time, port) = (
-                    Double(number) / 10 + 0.01 * Double(place), UInt16(20_000 + number * 4 + place)
+                    Double(number) / 2 + 0.01 * Double(place), UInt16(20_000 + number * 4 + place)
                 )
                 traffic.ask(at: time, .offender, .resolver, port, name)
                 traffic.ask(at: time + 0.002, .resolver, .offender, port, name, isAnswer: true)
