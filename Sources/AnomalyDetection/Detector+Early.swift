@@ -40,8 +40,8 @@ extension Detector {
 }
 
 extension Pattern {
-    /// Whether the packets of a part of a second show it as well as those of a whole one: scans, and
-    /// connections that are opened and not used.
+    /// Whether the packets of a part of a second show it as well as those of a whole one: scans,
+    /// and connections that are opened and not used.
     fileprivate var isPlainWithinSecond: Bool {
         switch self {
         case .verticalScan, .horizontalScan, .nullScan, .finScan, .xmasScan, .maimonScan,

@@ -149,8 +149,8 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
         takePackets()
     }
 
-    /// Observes the packets that are no longer held. Those of a second whose turn has not come wait:
-    /// the windows that end before them are judged first.
+    /// Observes the packets that are no longer held. Those of a second whose turn has not come
+    /// wait: the windows that end before them are judged first.
     private mutating func takePackets() {
         while intake.next() {
             if !isJudging, backlog.isEmpty, isTurn(of: intake.packet.time) {
