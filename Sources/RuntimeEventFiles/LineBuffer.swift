@@ -41,6 +41,12 @@ struct LineBuffer: Sendable {
         return events
     }
 
+    /// Takes what has come of the last line for all of it.
+    mutating func end(_ reader: inout RuntimeEventReader) -> [ReportedEvent] {
+        defer { self = LineBuffer() }
+        return isSkipping ? [] : reader.read(line: partial[...])
+    }
+
     /// Ends a line that will not be continued.
     mutating func cut(_ reader: inout RuntimeEventReader) {
         if !partial.isEmpty { reader.countCut() }

@@ -63,6 +63,7 @@ extension Configuration {
             [
                 .value("name", \.name, .text, isRequired: true),
                 .value("path", \.path, .optional(.text)),
+                .value("socket", \.socket, .optional(.text)),
                 .value("priority", \.priority, .word),
                 .value("least", \.least, .word),
                 .value("arguments", \.keepsArguments, .flag),

@@ -58,6 +58,12 @@ public struct ConfigurationCheck {
         for reason in RuntimeEventEntry.faults(in: configuration.monitor.runtimeEvents) {
             faults.append(Fault(key: "runtime_events", reason: reason))
         }
+        let control = configuration.control.socket
+        for entry in configuration.monitor.runtimeEvents
+        where control != nil && entry.socket == control {
+            let reason = "'\(entry.name)': the socket is that of 'control'; name another"
+            faults.append(Fault(key: "runtime_events", reason: reason))
+        }
         let notify = configuration.monitor.delivery.notify
         for reason in NotifyEntry.faults(in: notify) {
             faults.append(Fault(key: "notify", reason: reason))

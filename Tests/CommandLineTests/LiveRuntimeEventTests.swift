@@ -5,7 +5,7 @@ import Timestamps
 
 /// A monitor follows files and takes requests, joins them to containers of an engine, and shows
 /// them in the incident.
-@Suite(.needsKernel, .needs("curl"), .timeLimit(.minutes(20)))
+@Suite(.needsKernel, .needs("curl", "python3"), .timeLimit(.minutes(20)))
 struct LiveRuntimeEventTests {
     private let lab: Lab
     private let scratch: Scratch
@@ -61,6 +61,7 @@ struct LiveRuntimeEventTests {
                 runtime_events:
                   - {name: falco, path: \(scratch.path("falco.json"))}
                   - {name: gone, path: \(scratch.path("missing"))}
+                  - {name: own, socket: \(socket).events}
                 """.utf8))
         let program = try Background(in: lab.node.space, ["monitor", "-c", file])
         try #require(
@@ -94,10 +95,12 @@ struct LiveRuntimeEventTests {
         #expect(try ask("/api/v1/runtime-events", "-d", tetragon, "-w", "%{http_code}") == "{}202")
         #expect(
             try ask("/api/v1/runtime-events", "-X", "POST", "-w", "%{http_code}").hasSuffix("400"))
+        try send(falco("by socket", id: Self.id))
         let isJoined = try eventually {
             let counts = try counts()
             return counts["falco"]?["joined"] as? Int == 1 && counts["api"]?["joined"] as? Int == 1
                 && counts["falco"]?["unknown"] as? Int == 1
+                && counts["own"]?["joined"] as? Int == 1
         }
         let joined = try counts()
         #expect(isJoined, "\(joined) \(program.errors)")
@@ -111,7 +114,7 @@ struct LiveRuntimeEventTests {
             let all = try JSONSerialization.jsonObject(with: Data(ask("/api/v1/incidents").utf8))
             incident =
                 (all as? [[String: Any]])?.first { $0["offender"] as? String == lab.a.v4 } ?? [:]
-            return rules(incident) == ["by file", "during", "p: tcp_connect"]
+            return rules(incident) == ["by file", "by socket", "during", "p: tcp_connect"]
         }
         #expect(isTold, "\(rules(incident)) \(program.errors)")
         let id = try #require(incident["event_id"] as? String)
@@ -123,6 +126,7 @@ struct LiveRuntimeEventTests {
         #expect(!db.contains("\"offender\":\"\(lab.b.v4)\""), "the scanned one is not accused")
         // What is written while the monitor is away is read afterwards.
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+        #expect(!FileManager.default.fileExists(atPath: socket + ".events"))
         try append(falco("meanwhile", id: Self.id), log)
         program = try monitor(engine)
         let isRead = eventually {
@@ -133,6 +137,17 @@ struct LiveRuntimeEventTests {
         let written = try String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)
         #expect(!written.contains("\"old\"") && !written.contains("nobody"))
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+    }
+
+    /// Writes to the socket of events, as a script does.
+    private func send(_ text: String) throws {
+        let program = """
+            import socket, sys
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(sys.argv[1])
+            s.sendall(sys.stdin.buffer.read())
+            """
+        _ = try Namespace.command(["python3", "-c", program, socket + ".events"], input: text)
     }
 
     private func rules(_ incident: [String: Any]) -> [String] {

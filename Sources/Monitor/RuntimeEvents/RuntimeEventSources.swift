@@ -36,6 +36,7 @@ struct RuntimeEventSources {
     private let directory: String
     private let processes = ProcessTable()
     private var followers: [(name: String, follower: LogFollower)] = []
+    private var sockets: [(name: String, socket: EventSocket)] = []
     private var api: (name: String, reader: RuntimeEventReader)?
     private var hasRequests = false
     private var tallies: [String: Tally] = [:]
@@ -66,7 +67,15 @@ struct RuntimeEventSources {
             follower.reader.rules = Self.rules(entry)
             return (entry.name, follower)
         }
-        let own = entries.first { $0.path == nil }
+        sockets = entries.compactMap { entry in
+            guard let path = entry.socket else { return nil }
+            // Those that are connected stay, also where the entry has another name by now.
+            let known = sockets.first { $0.socket.path == path }?.socket
+            let socket = known ?? EventSocket(path: path, reader: RuntimeEventReader())
+            socket.reader.rules = Self.rules(entry)
+            return (entry.name, socket)
+        }
+        let own = entries.first(where: \.isOfRequests)
         var reader = api?.reader ?? RuntimeEventReader()
         reader.rules = Self.rules(own ?? RuntimeEventEntry())
         api = (own?.name ?? RuntimeEventEntry.apiName, reader)
@@ -89,16 +98,25 @@ struct RuntimeEventSources {
         queue(events, from: own.name)
     }
 
-    /// Reads what is new in the files.
+    /// Reads what is new in the files and sockets.
     mutating func read() {
         for (name, follower) in followers {
             // Records of auditd that were awaited for a period come no more.
             let events = follower.reader.finish() + follower.read()
             queue(events, from: name)
-            guard follower.trouble != troubles[name] else { continue }
-            troubles[name] = follower.trouble
-            notices.append("\(name): \(follower.trouble ?? "\(follower.path) is read")")
+            note(follower.trouble, of: name, at: follower.path)
         }
+        for (name, socket) in sockets {
+            let events = socket.reader.finish() + socket.read()
+            queue(events, from: name)
+            note(socket.trouble, of: name, at: socket.path)
+        }
+    }
+
+    private mutating func note(_ trouble: String?, of name: String, at path: String) {
+        guard trouble != troubles[name] else { return }
+        troubles[name] = trouble
+        notices.append("\(name): \(trouble ?? "\(path) is read")")
     }
 
     private mutating func queue(_ events: [ReportedEvent], from source: String) {
@@ -188,6 +206,11 @@ struct RuntimeEventSources {
     func status(refused: UInt64) -> [MonitorStatus.RuntimeSource] {
         var sources = followers.map { name, follower in
             source(name, follower.reader.counts, trouble: follower.trouble)
+        }
+        for (name, socket) in sockets {
+            var own = source(name, socket.reader.counts, trouble: socket.trouble)
+            own.refused = socket.refused
+            sources.append(own)
         }
         if let api, hasRequests {
             var own = source(api.name, api.reader.counts, trouble: nil)
