@@ -18,6 +18,8 @@ public enum EvidenceKind: Hashable, Sendable {
     case sensorHealth
     /// Alerts about addresses and names of threat intelligence.
     case indicators
+    /// What Falco, Tetragon and auditd said of processes.
+    case runtimeEvents
     /// Who talked to whom.
     case trafficMatrix
     case plaintextProtocols
@@ -29,7 +31,8 @@ public enum EvidenceKind: Hashable, Sendable {
         ("triage", .triage), ("quarantine", .quarantine), ("responses", .responses),
         ("audit-chain", .auditChain), ("audit-admin-actions", .auditAdminActions),
         ("retention", .retention), ("sensor-health", .sensorHealth),
-        ("indicators", .indicators), ("traffic-matrix", .trafficMatrix),
+        ("indicators", .indicators), ("runtime-events", .runtimeEvents),
+        ("traffic-matrix", .trafficMatrix),
         ("plaintext-protocols", .plaintextProtocols), ("posture", .posture(nil)),
     ]
 

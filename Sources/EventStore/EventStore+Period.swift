@@ -1,3 +1,4 @@
+internal import RuntimeEvents
 internal import SQLite
 public import Timestamps
 
@@ -115,17 +116,37 @@ extension EventStore {
         in period: Range<Timestamp>, isListed: Bool, limit: Int
     ) throws(EventStoreError) -> StoredExtract {
         let listed = "AND \(Self.json("$.lazaret.indicators")) IS NOT NULL"
-        let wanted =
-            "FROM events WHERE kind = 'alert' AND time >= ? AND time < ? \(isListed ? listed : "")"
+        return try events(
+            "kind = 'alert' \(isListed ? listed : "")", in: period, limit: limit,
+            marked: "\(Self.json("$.alert.severity")) = 1")
+    }
+
+    /// What other tools said of the processes of workloads; those of `warning` and above are
+    /// marked.
+    public func runtimeEvents(
+        in period: Range<Timestamp>, limit: Int
+    ) throws(EventStoreError) -> StoredExtract {
+        let urgent = RuntimeEvent.Priority.allCases.filter { $0.isAtLeast(.warning) }
+        let words = urgent.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+        return try events(
+            "kind = 'runtime'", in: period, limit: limit,
+            marked: "\(Self.json("$.lazaret.priority")) IN (\(words))")
+    }
+
+    /// - Parameter marked: the condition by which the marked ones are counted.
+    private func events(
+        _ condition: String, in period: Range<Timestamp>, limit: Int, marked: String
+    ) throws(EventStoreError) -> StoredExtract {
+        let wanted = "FROM events WHERE time >= ? AND time < ? AND \(condition)"
         let bounds: [any DatabaseValue] = [period.lowerBound, period.upperBound]
         return try read { database in
             var extract = StoredExtract()
             extract.records = try Self.count(
                 database, "SELECT count(*), min(time), max(time) \(wanted)", bounds)
             extract.marked =
-                try database.first(
-                    "SELECT count(*) \(wanted) AND \(Self.json("$.alert.severity")) = 1", bounds
-                ) { $0.integer(0) } ?? 0
+                try database.first("SELECT count(*) \(wanted) AND \(marked)", bounds) {
+                    $0.integer(0)
+                } ?? 0
             extract.latest = try database.all(
                 "SELECT id, subject \(wanted) ORDER BY time DESC, id DESC LIMIT ?",
                 bounds + [limit]

@@ -8,6 +8,7 @@ import FlowMetering
 import Foundation
 import NetworkAddresses
 import Quarantine
+import RuntimeEvents
 import TestKit
 import Testing
 import TextFormats
@@ -75,6 +76,16 @@ struct RecordedState {
         try store.record(events: [
             StoredEvent(
                 RenderedEvent(Event(time: moment(day), .alert(alert))), recorded: moment(day))
+        ])
+    }
+
+    func runtimeEvent(_ rule: String, onDay day: Double, _ priority: RuntimeEvent.Priority) throws {
+        let event = RuntimeEvent(
+            time: moment(day), tool: .falco, rule: rule, priority: priority, process: "bash")
+        let report = Event.RuntimeReport(workload: "web", source: "falco", event: event)
+        try store.record(events: [
+            StoredEvent(
+                RenderedEvent(Event(time: moment(day), .runtime(report))), recorded: moment(day))
         ])
     }
 

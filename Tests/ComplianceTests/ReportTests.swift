@@ -1,6 +1,7 @@
 import EventStore
 import FlowMetering
 import Foundation
+import RuntimeEvents
 import TestKit
 import Testing
 import TextFormats
@@ -35,6 +36,22 @@ struct ReportTests {
 
     private func digest(_ name: String) throws -> Data {
         try Data(contentsOf: URL(fileURLWithPath: state.scratch.path(name)))
+    }
+
+    @Test func whatToolsSaidOfProcessesSupportsAControl() throws {
+        let controls = "  - {id: A.1, title: Processes, evidence: [runtime-events], cannot: rest}"
+        let standard = try state.standard(controls)
+        try state.run(fromDay: 0, toDay: 5)
+        let none = try state.report([], standard: standard)
+        #expect(none.output.contains("runtime-events: no records in this period"))
+        try state.runtimeEvent("shell", onDay: 1, .warning)
+        try state.runtimeEvent("read", onDay: 2, .notice)
+        try state.runtimeEvent("later", onDay: 6, .critical)
+        let some = try state.report([], standard: standard)
+        #expect(
+            some.output.contains("2 reports of processes, 1 of priority warning or above"),
+            "\(some.output)")
+        #expect(states(some)["A.1"]?.hasPrefix("supported") == true, "\(some.output)")
     }
 
     @Test func wholeRecordsSupportAControlAndNothingIsChanged() throws {

@@ -34,5 +34,12 @@ struct RuntimeEventStoreTests {
         #expect(try store.runtimeEvents(of: "none", since: .epoch) == RuntimeEventSummary())
         #expect(
             try store.runtimeEvents(of: "web'--", since: .epoch).counts == [.emergency: 1])
+        try record("dddd", 100_003, of: "db", .notice)
+        let period = Timestamp(second: 100_000)..<Timestamp(second: 100_004)
+        let extract = try store.runtimeEvents(in: period, limit: 2)
+        #expect(extract.records.count == 4 && extract.marked == 3)
+        #expect(extract.records.first?.second == 100_000 && extract.records.last?.second == 100_003)
+        #expect(extract.latest.map(\.subject) == ["web'--", "db"])
+        #expect(try store.runtimeEvents(in: .epoch..<Timestamp(second: 9), limit: 2).marked == 0)
     }
 }

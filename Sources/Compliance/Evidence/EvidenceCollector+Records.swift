@@ -22,6 +22,20 @@ extension EvidenceCollector {
         return evidence
     }
 
+    /// What Falco, Tetragon and auditd said of processes, by the reports that were published.
+    var runtimeEvents: Evidence {
+        get throws(EventStoreError) {
+            let found = try sources.store.runtimeEvents(in: period, limit: Self.limit)
+            var evidence = Evidence(.runtimeEvents, found, "event")
+            evidence.gaps = monitoringGaps
+            guard evidence.isPresent else { return evidence }
+            evidence.sentence =
+                Words.count(evidence.count, "report", "reports")
+                + " of processes, \(found.marked) of priority warning or above"
+            return evidence
+        }
+    }
+
     var incidents: Evidence {
         get throws(EventStoreError) {
             let found = try sources.store.incidents(in: period, limit: Self.limit)

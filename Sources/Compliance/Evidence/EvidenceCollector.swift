@@ -92,6 +92,7 @@ struct EvidenceCollector {
         case .baseline: baseline
         case .alerts: try alerts(isListed: false)
         case .indicators: try alerts(isListed: true)
+        case .runtimeEvents: try runtimeEvents
         case .incidents: try incidents
         case .triage: try triage
         case .quarantine: try rules
