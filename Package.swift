@@ -214,7 +214,7 @@ let package = Package(
             ]),
         library(
             "Posture",
-            uses: ["SystemSupport", "Workloads", "BaselineGraph", "HTTPClient", system]),
+            uses: ["SystemSupport", "Workloads", "BaselineGraph", "HTTPClient"]),
         library(
             "Compliance",
             uses: [
@@ -493,7 +493,7 @@ let package = Package(
             uses: [
                 "Timestamps", "TextFormats", "NetworkAddresses", "FeatureExtraction",
                 "AttackPatterns", "AnomalyDetection", "Quarantine", "FlowMetering", "FlowHistory",
-                "EventStore", "Events", logging,
+                "EventStore", "Events", "RuntimeEvents", logging,
             ]),
         tests(of: "Offline"),
         tests(

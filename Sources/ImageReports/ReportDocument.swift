@@ -14,8 +14,11 @@ struct ReportDocument: Decodable {
 
     init(from decoder: any Decoder) throws {
         guard let keys = try? decoder.container(keyedBy: Keys.self) else {
+            let isList = (try? decoder.unkeyedContainer()) != nil
             throw ReportError(
-                "is a list, as Trivy before 0.20 wrote it; its 'SchemaVersion' 2 is read")
+                isList
+                    ? "is a list, as Trivy before 0.20 wrote it; its 'SchemaVersion' 2 is read"
+                    : "is no report of Trivy or Grype, and neither CycloneDX nor SARIF")
         }
         if keys.contains(.trivyVersion) {
             reports = [try TrivyReport(from: decoder).report()]

@@ -37,6 +37,11 @@ struct ListReader: ~Copyable {
     mutating func read(into builder: inout IndicatorTableBuilder) throws(IOError) {
         var buffer = [UInt8](repeating: 0, count: Self.chunkSize)
         var count = try file.read(into: &buffer)
+        // Editors on Windows begin a text with a mark of UTF-8, which is no part of its first line.
+        if buffer[..<count].starts(with: [0xEF, 0xBB, 0xBF]) {
+            buffer.removeFirst(3)
+            count -= 3
+        }
         let first = buffer[..<count].first { !Self.isBlank($0) && $0 != 10 && $0 != 13 }
         if first == UInt8(ascii: "{") || first == UInt8(ascii: "[") {
             return try readJSON(buffer[..<count], &builder)

@@ -1,6 +1,5 @@
 internal import BaselineGraph
 internal import FoundationEssentials
-internal import SystemPackage
 internal import SystemSupport
 public import Workloads
 
@@ -77,7 +76,7 @@ struct ClusterPodSettings: Decodable {
 
 extension PostureReport {
     /// The greatest number of bytes of a file.
-    private static let fileLimit = 64 << 20
+    private static let fileLimit: Int64 = 64 << 20
 
     /// Adds what a file describes.
     ///
@@ -85,9 +84,11 @@ extension PostureReport {
     public mutating func read(file path: String, naming: WorkloadNaming) throws(PostureError) {
         func fail(_ reason: String) -> PostureError { PostureError(source: path, reason: reason) }
         let bytes: [UInt8]
-        do throws(Errno) { bytes = try Files.read(path, limit: Self.fileLimit) } catch {
-            throw fail("\(error)")
-        }
+        // A pipe would make the call wait for a writer; a file may change while it is read.
+        do throws(IOError) {
+            var file = try InputFile(path, limit: Self.fileLimit)
+            bytes = try file.readToEnd()
+        } catch { throw fail(error.reason) }
         let document: PostureDocument
         do {
             document = try JSONDecoder().decode(PostureDocument.self, from: Data(bytes))

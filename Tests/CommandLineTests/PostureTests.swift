@@ -153,6 +153,18 @@ struct PostureTests {
         """
     }
 
+    /// Nothing waits for a pipe's writer, and no device is opened.
+    @Test(.timeLimit(.minutes(1)), arguments: ["posture", "images"])
+    func whatIsNoPlainFileIsRefusedAtOnce(command: String) throws {
+        let pipe = scratch.path("pipe")
+        try #require(mkfifo(pipe, 0o600) == 0)
+        for path in [pipe, scratch.path("."), "/dev/zero"] {
+            let run = try Run(command, "-r", path)
+            #expect(run.status == 1)
+            #expect(run.errors.contains("is no plain file"), "\(run.errors)")
+        }
+    }
+
     /// Each bad file is one line that says what to give.
     @Test(arguments: [
         ("", "not whole JSON"), ("[{\"Id\":", "not whole JSON"), ("{}", "'kind'"), ("7", "'kind'"),

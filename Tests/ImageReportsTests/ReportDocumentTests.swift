@@ -112,7 +112,7 @@ struct ReportDocumentTests {
         arguments: [
             ("", "not valid JSON"), (String(ReportSamples.trivy().dropLast(40)), "not valid JSON"),
             (String(repeating: "[", count: 100_000), "not valid JSON"),
-            ("[]", "is a list"), ("7", "is a list"), ("{}", "is no report"),
+            ("[]", "is a list"), ("7", "is no report"), ("{}", "is no report"),
             (ReportSamples.exploited, "name it as such"),
             (#"{"SchemaVersion": 1, "ArtifactType": "container_image"}"#, "schema version 1"),
             (#"{"SchemaVersion": "2"}"#, "'SchemaVersion' has the wrong type"),

@@ -70,6 +70,13 @@ struct ListReaderTests {
         }
     }
 
+    @Test func aMarkOfUTF8IsNoPartOfTheFirstLine() throws {
+        let outcome = try read("\u{FEFF}203.0.113.7\nevil.example\n")
+        let report = try report(outcome)
+        #expect(report.loaded == 2 && report.refused.isEmpty, "\(report)")
+        #expect(finds(outcome, "203.0.113.7"))
+    }
+
     @Test func aHostsFileIsRead() throws {
         let outcome = try read(
             """
