@@ -23,12 +23,20 @@ extension Pattern {
         let others = max(flows - retried, 1)
         let isUnanswered = (window.unanswered - retried) / others > 0.7
         guard isUnanswered || window[.bytesOut] / flows < 130 && !isAsked(window) else { return 0 }
+        let datagrams = served(window)
+        guard datagrams == 0 || window.lastContact.ipProtocol != 17 else { return 0 }
+        let length = (Float(window.scale.seconds) / 10).squareRoot()
+        return (flows - retried - datagrams) / (100 * length)
+    }
+
+    /// The flows of UDP, if they are no more than a client's, and few flows have no answer.
+    private func served(_ window: Window) -> Float {
+        let datagrams =
+            window.lastContact.ipProtocol == 17 ? window[.flows] : Float(window.datagramFlows)
         let isServed =
-            window.lastContact.ipProtocol == 17
-            && flows <= Self.mostAnswered * Float(window.scale.seconds)
-            && window.unanswered < 0.3 * flows
-        guard !isServed else { return 0 }
-        return (flows - retried) / (100 * (Float(window.scale.seconds) / 10).squareRoot())
+            datagrams <= Self.mostAnswered * Float(window.scale.seconds)
+            && window.unanswered < 0.3 * max(window[.flows], 1)
+        return isServed ? datagrams : 0
     }
 
     /// Whether a window has unusually many flows to few services.

@@ -112,6 +112,37 @@ struct LookupTests {
         #expect(outcome.fenced.isEmpty, "\(outcome)")
     }
 
+    /// Forty answered questions a second, among connections, of which one is the window's last.
+    private func questionsAmongVisits() -> Attack {
+        var traffic = Attack()
+        for number in 0..<1200 {
+            let (time, port) = (Double(number) / 40, UInt16(20_000 + number))
+            let name = "a\(number % 7).io"
+            traffic.ask(at: time, .offender, .resolver, port, name)
+            traffic.ask(at: time + 0.002, .resolver, .offender, port, name, isAnswer: true)
+        }
+        for number in 0..<30 {
+            traffic.visit(
+                at: Double(number) + 0.99, .offender, .web, from: UInt16(40_000 + number), port: 80)
+        }
+        return traffic
+    }
+
+    @Test func questionsAmongVisitsAreNoFlood() throws {
+        let outcome = try bench.judge(questionsAmongVisits())
+        #expect(!outcome.alerts.contains { $0.pattern.hasSuffix("flood") }, "\(outcome)")
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+    }
+
+    @Test(arguments: [nil, 0x12, 0x14] as [UInt8?])
+    func aFloodAmongQuestionsIsOne(answer: UInt8?) throws {
+        var attack = questionsAmongVisits()
+        attack.flood(.offender, .web, answer: answer)
+        let outcome = try bench.judge(attack)
+        let alerts = outcome.alerts(on: Member.offender.address)
+        #expect(alerts.contains { $0.pattern == "syn_flood" }, "\(outcome)")
+    }
+
     /// ARP requests in the names of many addresses make a host ask for these.
     @Test(arguments: [true, false]) func aHostAsksForThoseThatAskedForIt(isAsked: Bool) throws {
         var attack = Attack()

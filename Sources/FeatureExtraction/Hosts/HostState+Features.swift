@@ -10,7 +10,11 @@ extension HostState {
     mutating func fill(_ values: inout [Float], _ scale: Scale, _ second: Int) {
         let sum = sum(scale)
         func amount(_ counter: Counter) -> Float {
-            Float(counter == .bytesFromOutside ? sum.bytesFromOutside : sum[counter])
+            switch counter {
+            case .bytesOutside: Float(sum.bytesOutside)
+            case .bytesFromOutside: Float(sum.bytesFromOutside)
+            default: Float(sum[counter])
+            }
         }
         func set(_ feature: Feature, _ value: Float) { values[feature.rawValue] = value }
         func low(_ counter: Counter) -> Float { Float(sum.low(counter)) }

@@ -12,7 +12,7 @@ enum Counter: Int {
     /// that were refused, logins that were granted, and conversations of equal sizes.
     case flows, accepted, served, packetsOut
     /// `bytesFromOutside` has its bytes in the low 44 bits, and above, in units of four bytes, what
-    /// unknown DNS names were longer than ordinary ones.
+    /// unknown DNS names were longer than ordinary ones. `bytesOutside` has the UDP flows there.
     case bytesOut, bytesIn, bytesOutside, bytesFromOutside
     /// Two sums, as in `dnsNames` and `icmp`: flows on new pairs in the high 32 bits, and those of
     /// them that were answered and not refused in the low 32 bits.
@@ -40,12 +40,15 @@ extension Counters {
     /// The value 1 in the high half of a counter.
     static let high: UInt64 = 1 << 32
 
-    /// The bits of `bytesFromOutside` that are bytes.
+    /// The bits of `bytesOutside` and `bytesFromOutside` that are bytes.
     static let amountBits: UInt64 = 44
 
     /// Bytes of unknown DNS names beyond the length of ordinary ones.
     var nameExcess: UInt64 { (self[.bytesFromOutside] >> Self.amountBits) << 2 }
     var bytesFromOutside: UInt64 { self[.bytesFromOutside] & ((1 << Self.amountBits) - 1) }
+    /// Flows of UDP.
+    var datagramFlows: UInt64 { self[.bytesOutside] >> Self.amountBits }
+    var bytesOutside: UInt64 { self[.bytesOutside] & ((1 << Self.amountBits) - 1) }
 
     func high(_ counter: Counter) -> UInt64 { self[counter.rawValue] >> 32 }
     func low(_ counter: Counter) -> UInt64 { self[counter.rawValue] & 0xFFFF_FFFF }

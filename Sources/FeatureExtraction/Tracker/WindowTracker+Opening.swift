@@ -72,6 +72,7 @@ extension WindowTracker {
             UInt32(slot + 1) | UInt32(hosts[slot].generation & Self.generationMask) << 24
             | (novelty.isNewEdge ? Self.newEdgeBit : 0) | (second & 1 == 1 ? Self.oddSecondBit : 0)
         hosts[slot].now[.flows] += 1
+        if packet.ipProtocol == 17 { hosts[slot].now[.bytesOutside] &+= 1 << Counters.amountBits }
         if novelty.isNewEdge { hosts[slot].now[.newEdges] &+= Counters.high }
         noteProbe(slot)
         return tag

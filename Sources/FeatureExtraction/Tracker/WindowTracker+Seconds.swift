@@ -135,6 +135,7 @@ extension WindowTracker {
         window.grantedLogins = Int(sum.high(.served))
         window.equalConversations = Int(sum.high(.packetsOut))
         window.nameExcess = Int(sum.nameExcess)
+        window.datagramFlows = Int(sum.datagramFlows)
         let oldest = scale == .short ? second - scale.seconds : Int.max
         window.takeover = hosts[slot].takeover.flatMap { $0.second > oldest ? $0 : nil }
         window.outage = hosts[slot].outage.flatMap { $0.second > oldest ? $0 : nil }

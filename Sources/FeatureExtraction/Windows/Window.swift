@@ -47,6 +47,8 @@ public struct Window: Sendable {
     /// Bytes by which DNS names that are not in the baseline were longer than ordinary ones; each
     /// name once, and none of addresses.
     public var nameExcess = 0
+    /// Flows of UDP that it opened.
+    public var datagramFlows = 0
     /// Frames to all hosts of a link, beyond the rate of announcements and discovery.
     public var groupCount = 0
     /// TCP flows whose handshake the subject completed with the number that the answer brought.
