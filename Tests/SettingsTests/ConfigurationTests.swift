@@ -139,7 +139,7 @@ struct ConfigurationTests {
               max_age: 2d
             runtime_events:
               - {name: 'f', path: '/f', priority: warning, least: error, arguments: true}
-              - {name: 's', socket: '/s'}
+              - {name: 's', socket: '/s', priority: notice, least: notice, arguments: false}
             runtime_prior:
               for: 5m
               priority: critical
