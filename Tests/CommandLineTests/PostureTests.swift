@@ -154,12 +154,15 @@ struct PostureTests {
     }
 
     /// Nothing waits for a pipe's writer, and no device is opened.
-    @Test(.timeLimit(.minutes(1)), arguments: ["posture", "images"])
-    func whatIsNoPlainFileIsRefusedAtOnce(command: String) throws {
+    @Test(.timeLimit(.minutes(10)), arguments: [["posture"], ["images", "report.json"]])
+    func whatIsNoPlainFileIsRefusedAtOnce(words: [String]) throws {
         let pipe = scratch.path("pipe")
         try #require(mkfifo(pipe, 0o600) == 0)
+        let report = #"{"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1}"#
+        let file = try scratch.write("report.json", Data(report.utf8))
+        let words = words.map { $0 == "report.json" ? file : $0 }
         for path in [pipe, scratch.path("."), "/dev/zero"] {
-            let run = try Run(command, "-r", path)
+            let run = try Run(words + ["-r", path])
             #expect(run.status == 1)
             #expect(run.errors.contains("is no plain file"), "\(run.errors)")
         }
