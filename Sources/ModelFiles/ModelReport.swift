@@ -26,7 +26,7 @@ public enum ModelReport {
             """
               learned from   \(provenance.sources.joined(separator: ", ")): \
             \(provenance.packetCount) packets, \
-            \(length(seconds)) from \(UTC.moment(Int64(provenance.first.second)))
+            \(length(seconds)) from \(UTC.moment(provenance.first))
             """,
             "  workloads      \(own.count): \(shown.joined(separator: ", "))\(more)",
             """

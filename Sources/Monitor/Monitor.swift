@@ -171,7 +171,7 @@ public struct Monitor {
             store: store)
         let state = enforcement.current
         if let by = state.by {
-            let until = state.until.map { " until \(UTC.moment(Int64($0.second)))" } ?? ""
+            let until = state.until.map { " until \(UTC.moment($0))" } ?? ""
             logger.warning(
                 """
                 \(by) has switched to \(state.mode.rawValue)\(until): that holds, not the \

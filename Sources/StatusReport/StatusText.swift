@@ -93,7 +93,7 @@ public enum StatusText {
     private static func choice(_ status: MonitorStatus) -> String {
         guard let state = status.enforcement, let by = state.by else { return "" }
         let until = state.until.map {
-            ", until \(UTC.moment(Int64($0.second)))"
+            ", until \(UTC.moment($0))"
         }
         return " (switched by \(by.printable)\(until ?? ""))"
     }

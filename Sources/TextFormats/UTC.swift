@@ -75,6 +75,9 @@ public enum UTC {
         "\(date(seconds)) \(clock(seconds)) UTC"
     }
 
+    /// The same.
+    public static func moment(_ time: Timestamp) -> String { moment(Int64(time.second)) }
+
     /// `2026-11-21 08:15:30 to 08:16:02 UTC`, with the second date where it is another day.
     public static func span(_ start: Int64, _ end: Int64) -> String {
         let day = date(end) == date(start) ? "" : "\(date(end)) "

@@ -76,7 +76,7 @@ enum Words {
     }
 
     /// `2026-11-21 08:15:30 UTC`.
-    static func time(_ time: Timestamp) -> String { UTC.moment(Int64(time.second)) }
+    static func time(_ time: Timestamp) -> String { UTC.moment(time) }
 
     /// `2 d 4 h`, `3 h 10 min`, `12 min`, `40 s`.
     static func length(_ interval: Interval) -> String {

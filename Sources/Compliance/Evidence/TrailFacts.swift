@@ -53,7 +53,7 @@ extension Evidence {
             return Reference(
                 record: "audit \(record.number)",
                 about: "\(entry.actor), \(entry.action), \(entry.subject), "
-                    + UTC.moment(Int64(entry.time.second)),
+                    + UTC.moment(entry.time),
                 hash: record.hash)
         }
     }

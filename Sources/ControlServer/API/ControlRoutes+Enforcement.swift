@@ -70,7 +70,7 @@ extension ControlRoutes {
         let line = "\nenforce: \(state.configured == .enforce)\n"
         var words = "\nenforce: \(state.mode == .enforce) # switched"
         words += state.by.map { " by \($0.printable)" } ?? ""
-        words += state.until.map { " until \(UTC.moment(Int64($0.second)))" } ?? ""
+        words += state.until.map { " until \(UTC.moment($0))" } ?? ""
         words += "; configured: \(state.configured == .enforce)\n"
         return hub.configuration.replacing(line, with: words, maxReplacements: 1)
     }

@@ -79,7 +79,7 @@ struct NoticeItem: Sendable, Equatable {
     }
 
     private mutating func take(_ change: EventBrief.Change) {
-        let end = "until \(UTC.moment(Int64(change.until.second)))"
+        let end = "until \(UTC.moment(change.until))"
         let kind = change.response.short(20)
         release = nil
         lastState = change.state

@@ -56,7 +56,7 @@ extension Event.QuarantineChange {
     fileprivate var text: String {
         let name = workload.flatMap { $0 == "\(target)" || $0.isEmpty ? nil : " (\($0))" } ?? ""
         let who = "\(target)\(name)"
-        let end = "until \(UTC.moment(Int64(until.second)))"
+        let end = "until \(UTC.moment(until))"
         if let failure {
             return action == .refuse
                 ? "not fenced: \(who): \(failure)"

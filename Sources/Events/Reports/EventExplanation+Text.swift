@@ -61,7 +61,7 @@ extension EventExplanation {
     /// The judged seconds; of an event without them, its time.
     private var windowText: String {
         alert.window.map { UTC.span(Int64($0.lowerBound), Int64($0.upperBound)) }
-            ?? UTC.moment(Int64(time.second))
+            ?? UTC.moment(time)
     }
 
     private static func lines(_ reason: Event.Alert.Reason) -> [String] {
@@ -128,7 +128,7 @@ extension EventExplanation {
         let lines = zip(flows, ends).map { flow, ends in
             let new = flow.isNew == true ? "  new to the baseline" : ""
             return
-                "  \(UTC.moment(Int64(flow.start.second)))  \(flow.transport)  \(ends)"
+                "  \(UTC.moment(flow.start))  \(flow.transport)  \(ends)"
                 + String(repeating: " ", count: width - ends.count)
                 + "  \(flow.packetsOut)/\(flow.packetsIn) packets"
                 + "  \(flow.bytesOut)/\(flow.bytesIn) bytes"
@@ -154,7 +154,7 @@ extension EventExplanation {
                 change.failure.map { ", which failed: \($0)" }
                 ?? (change.isDryRun ? " (not enforced)" : "")
             return "\(change.action.rawValue) of \(change.target), \(change.response.rawValue), "
-                + "until \(UTC.moment(Int64(change.until.second)))\(how)"
+                + "until \(UTC.moment(change.until))\(how)"
         }
         return (done.isEmpty ? ["nothing was fenced for it"] : done) + undo.map { "  " + $0 }
     }

@@ -90,7 +90,7 @@ public enum IncidentReport {
             let isOlder = fence.time < Timestamp(second: incident.firstSecond)
             if isOlder || fence.kind == .extend {
                 return words
-                    + "already active, until \(UTC.moment(Int64(fence.rule.expires.second)))"
+                    + "already active, until \(UTC.moment(fence.rule.expires))"
             }
             return words + "for \((fence.rule.expires - fence.time).wholeSeconds / 60) min"
         }

@@ -178,11 +178,11 @@ extension HTMLReport {
             return "<dt>Decision</dt><dd>\(String(words))</dd>"
         }
         let steps: [HTML] = own.prefix(8).map { decided in
-            let at = UTC.moment(Int64(decided.time.second))
+            let at = UTC.moment(decided.time)
             if case .refuse(let why) = decided.kind {
                 return "<div>\(at) not fenced: \("\(why)")</div>"
             }
-            let until = UTC.moment(Int64(decided.rule.expires.second))
+            let until = UTC.moment(decided.rule.expires)
             let length = Self.length(
                 seconds: Int64((decided.rule.expires - decided.time).wholeSeconds))
             return """

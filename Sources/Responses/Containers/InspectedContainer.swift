@@ -105,7 +105,7 @@ extension InspectedContainer {
         guard started <= rails.evidence else {
             throw .notNeeded(
                 "\(name) was started after the evidence, at "
-                    + "\(UTC.moment(Int64(started.second))): it is not "
+                    + "\(UTC.moment(started)): it is not "
                     + "the sender")
         }
         if sharesNetwork {

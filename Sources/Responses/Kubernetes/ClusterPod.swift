@@ -84,7 +84,7 @@ struct ClusterPod: Decodable, Sendable {
         guard started <= rails.evidence else {
             throw .notNeeded(
                 "\(pod.title) was started after the evidence, at "
-                    + "\(UTC.moment(Int64(started.second))): it is "
+                    + "\(UTC.moment(started)): it is "
                     + "not the sender")
         }
         for address in pod.addresses {

@@ -47,7 +47,7 @@ struct AuditCommand: ParsableCommand {
                 let place = report.isPrunedSinceExpected ? ", after the expected record" : ""
                 text +=
                     "records before \(report.first) were pruned by record \(pruning.number) at "
-                    + "\(UTC.moment(Int64(pruning.entry.time.second)))\(place)\n"
+                    + "\(UTC.moment(pruning.entry.time))\(place)\n"
             }
             try Output.write(text, to: nil)
         }
@@ -85,7 +85,7 @@ struct AuditCommand: ParsableCommand {
                         ?? "\(match.1)") + ";"
             }
             let line =
-                "\(record.number)  \(UTC.moment(Int64(entry.time.second)))  \(entry.actor)  "
+                "\(record.number)  \(UTC.moment(entry.time))  \(entry.actor)  "
                 + "\(entry.action)  \(entry.subject)  \(detail)"
             return line.printable
         }
