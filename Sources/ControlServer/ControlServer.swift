@@ -61,7 +61,7 @@ public struct ControlServer: Sendable {
         }
         // A socket of another user is not a monitor's: it is replaced, or reported until it is
         // gone.
-        guard !isOwn(path) || !isAnswered(path) else {
+        guard !isOwn(path) || (try? UnixListener.isServed(path)) != true else {
             throw IOError.output(
                 path: path, reason: "another monitor answers there; name another socket, or never")
         }
@@ -76,27 +76,6 @@ public struct ControlServer: Sendable {
             return false
         }
         return owner == 0 || owner == geteuid()
-    }
-
-    private static func isAnswered(_ path: String) -> Bool {
-        // A socket that accepts no connection must not keep a monitor from starting.
-        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
-        let descriptor = Glibc.socket(AF_UNIX, kind | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        // SAFETY: the path was checked to be shorter than the field, whose remaining bytes are
-        // zero.
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { field in
-            unsafe field.copyBytes(from: path.utf8)
-        }
-        return unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
-                    || errno == EAGAIN
-            }
-        }
     }
 
     /// Serves from when the monitor has locked its state directory until the task is cancelled. A

@@ -32,7 +32,7 @@ package struct UnixListener: ~Copyable {
         let address = try Self.address(path)
         do throws(Errno) {
             _ = try Identity(path)
-            guard try !Self.isServed(address) else { throw Errno.addressInUse }
+            guard try !Self.isServed(path) else { throw Errno.addressInUse }
             try Files.remove(path)
         } catch {
             guard error == .noSuchFileOrDirectory else { throw error }
@@ -86,8 +86,12 @@ package struct UnixListener: ~Copyable {
         return address
     }
 
-    /// Whether a program listens there: only then can one connect, or wait for it.
-    private static func isServed(_ address: sockaddr_un) throws(Errno) -> Bool {
+    /// Whether a program listens at a path: only then can one connect, or wait for it. The call
+    /// does not wait.
+    ///
+    /// - Throws: `.fileNameTooLong` for more than 107 bytes, or the system's error.
+    package static func isServed(_ path: String) throws(Errno) -> Bool {
+        let address = try address(path)
         let probe = try open()
         // SAFETY: connect reads the address only, during the call.
         let result = unsafe call(probe.number, address) { unsafe Glibc.connect($0, $1, $2) }
