@@ -10,6 +10,8 @@ extension ControlClient {
             public var state: String
             public var comment: String?
             public var by: String?
+            /// `withdrawn` in the answer to a change that withdraws feedback.
+            public var feedback: String?
         }
 
         public var eventId: String
@@ -54,11 +56,12 @@ extension ControlClient {
     /// - Parameter actor: the author of the decision; used if the caller is root.
     public func triage(
         _ incident: String, state: String, comment: String?, actor: String
-    ) async throws {
+    ) async throws -> Incident.Triage {
         var body = [("state", JSONText.quoted(state)), ("by", JSONText.quoted(actor))]
         if let comment { body.append(("comment", JSONText.quoted(comment))) }
-        _ = try await post(
-            "/api/v1/incidents/\(try Self.checked(incident))/triage", JSONText.object(body))
+        return try decode(
+            await post(
+                "/api/v1/incidents/\(try Self.checked(incident))/triage", JSONText.object(body)))
     }
 
     /// An alert as a line of EVE JSON, then the changes of the rule that acts on its offender.

@@ -79,8 +79,10 @@ struct TriageTests {
         #expect(isRead, "\(program.errors)")
         #expect(try Run("incidents", "set", id, "malicious", "--socket", bench.socket).status == 0)
         #expect(try feedback().contains("\(id)  malicious"))
-        #expect(try Run("incidents", "set", id, "new", "--socket", bench.socket).status == 0)
+        let new = try Run("incidents", "set", id, "new", "--socket", bench.socket)
+        #expect(new.output == "\(id): new; feedback on it is withdrawn\n", "\(new.errors)")
         #expect(try feedback().contains("no feedback"))
+        #expect(try audit().contains("withdrawn: the incident is new"))
 
         // Also after the incident was closed, and where the feedback was withdrawn by command.
         for state in ["benign", "closed", "acknowledged"] {

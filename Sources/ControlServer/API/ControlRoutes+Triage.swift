@@ -22,9 +22,10 @@ extension ControlRoutes {
             by, answers: .json(.triage)
         ) { context, id, state, comment, by in
             do throws(MonitorHub.TriageError) {
-                let triage = try context.hub.triage(
+                let said = try context.hub.triage(
                     id, state, comment: comment, actor: context.caller.actor(by))
-                return JSONText.response(json(triage))
+                return JSONText.response(
+                    json(said.triage, withdrawsFeedback: said.withdrawsFeedback))
             } catch { throw problem(error) }
         },
         Operation(
@@ -96,18 +97,19 @@ extension ControlRoutes {
     static func triaged(_ incidents: [StoredIncident], _ hub: MonitorHub) throws -> [String] {
         let triage = try hub.triage(of: incidents.map(\.id))
         return incidents.map { incident in
-            let said = triage[incident.id].map(json) ?? #"{"state":"new"}"#
+            let said = triage[incident.id].map { json($0) } ?? #"{"state":"new"}"#
             // The stored text is an object with at least an identifier.
             return "\(incident.json.dropLast()),\"triage\":\(said)}"
         }
     }
 
-    private static func json(_ triage: Triage) -> String {
+    private static func json(_ triage: Triage, withdrawsFeedback: Bool = false) -> String {
         var object = JSONObject()
         object.put("state", triage.state.rawValue)
         object.put("comment", triage.comment)
         object.put("by", triage.actor)
         object.put("time", UTC.timestamp(triage.time))
+        if withdrawsFeedback { object.put("feedback", MonitorHub.FeedbackWord.withdrawn.rawValue) }
         return object.text
     }
 
@@ -161,7 +163,10 @@ extension ValueFormat where Value == String {
 extension Schema {
     static let triage = object(
         [("state", string(oneOf: Triage.State.allCases.map(\.rawValue)))],
-        optional: [("comment", string), ("by", string), ("time", string)])
+        optional: [
+            ("comment", string), ("by", string), ("time", string),
+            ("feedback", string(oneOf: [MonitorHub.FeedbackWord.withdrawn.rawValue])),
+        ])
 
     fileprivate static let mute = object(
         [

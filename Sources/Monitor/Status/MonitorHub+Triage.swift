@@ -43,9 +43,10 @@ extension MonitorHub {
     /// which is used at once; `new` and `acknowledged` withdraw feedback, and `closed` leaves it.
     ///
     /// - Parameter comment: nil: an earlier one stays.
+    /// - Returns: what is said of the incident now, and whether feedback was withdrawn.
     public func triage(
         _ incident: String, _ state: Triage.State, comment: String?, actor: String
-    ) throws(TriageError) -> Triage {
+    ) throws(TriageError) -> (triage: Triage, withdrawsFeedback: Bool) {
         guard let store else { throw .notRunning }
         do {
             return try Self.turn.withLock { _ in
@@ -54,14 +55,14 @@ extension MonitorHub {
                     || store.incident(id: incident) != nil
                 guard isKnown else { throw TriageError.noSuchIncident(incident) }
                 let before = try store.triage(of: [incident])[incident]
-                let change = try feedbackChange(incident, state, store)
+                let change = try feedbackChange(incident, state, store, actor)
                 let triage = Triage(
                     state, comment: comment ?? before?.comment ?? "", actor: actor,
                     time: Clock.now())
                 // First the state and the audit trail: feedback that they lack is not used.
                 try store.record(triage, of: incident)
                 noteIncidentChange()
-                guard let change else { return triage }
+                guard let change else { return (triage, false) }
                 do { try change() } catch {
                     let earlier =
                         before ?? Triage(.new, comment: "", actor: actor, time: Clock.now())
@@ -69,7 +70,7 @@ extension MonitorHub {
                     throw error
                 }
                 requestReload()
-                return triage
+                return (triage, state == .new || state == .acknowledged)
             }
         } catch let error as TriageError { throw error } catch let error as EventStoreError {
             throw .store(error)
@@ -78,7 +79,7 @@ extension MonitorHub {
 
     /// How a state changes the feedback on the incident's alert; nil: not at all.
     private func feedbackChange(
-        _ incident: String, _ state: Triage.State, _ store: EventStore
+        _ incident: String, _ state: Triage.State, _ store: EventStore, _ actor: String
     ) throws -> (() throws -> Void)? {
         switch state {
         case .closed: return nil
@@ -97,7 +98,11 @@ extension MonitorHub {
             guard let model = modelPath, try FeedbackFile.contains(incident, model: model) else {
                 return nil
             }
-            return { try FeedbackFile.withdraw(incident, model: model) }
+            return {
+                let word = "\(FeedbackWord.withdrawn.rawValue): the incident is \(state.rawValue)"
+                try Self.record(word, on: incident, by: actor, store)
+                try FeedbackFile.withdraw(incident, model: model)
+            }
         }
     }
 

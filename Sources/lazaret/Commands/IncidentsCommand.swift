@@ -87,9 +87,10 @@ struct IncidentsCommand: AsyncParsableCommand {
         @OptionGroup var control: ControlInput
 
         func run() async throws {
-            try await control.client().triage(
+            let said = try await control.client().triage(
                 incident, state: state.rawValue, comment: comment, actor: Operator.name)
-            try Output.write("\(incident.printable): \(state.rawValue)\n", to: nil)
+            let feedback = said.feedback.map { "; feedback on it is \($0.printable)" } ?? ""
+            try Output.write("\(incident.printable): \(state.rawValue)\(feedback)\n", to: nil)
         }
     }
 }
