@@ -202,6 +202,13 @@ extension Configuration {
                     reason: "none is named; list the bridges and the uplink, such as "
                         + "'interfaces: [containers, eth0]', or name each with -i"))
         }
+        let engines = monitor.workloads
+        if monitor.interfaces.contains(LiveWorkloads.allBridges), engines.docker == .never,
+            engines.podman == .never
+        {
+            let all = "'\(LiveWorkloads.allBridges)' stands for the bridges of Docker and Podman"
+            found.append(.init(key: "interfaces", reason: "\(all), and both are 'never'"))
+        }
         if let reason = userFault { found.append(.init(key: "user", reason: reason)) }
         return found
     }

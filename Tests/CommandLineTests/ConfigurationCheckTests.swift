@@ -215,6 +215,19 @@ struct ConfigurationCheckTests {
             try Run("config", "check", "-c", scratch.write("n.yaml", Data(named.utf8))).status == 0)
     }
 
+    @Test func containersWithoutAnyEngineAreRefusedByCheckDoctorAndStart() throws {
+        let text = """
+            interfaces: [containers]
+            workloads: {docker: never, podman: never, kubernetes: never}
+            state: \(scratch.path("state"))
+
+            """
+        let file = try scratch.write("blind.yaml", Data(text.utf8))
+        try refuses(
+            file, "interfaces",
+            "'containers' stands for the bridges of Docker and Podman, and both are 'never'")
+    }
+
     @Test func aFileThatDoesNotExistCannotBeUsed() throws {
         let check = try Run("config", "check", "-c", "/nonexistent/lazaret.yaml")
         #expect(check.status == 2 && check.output.isEmpty)
