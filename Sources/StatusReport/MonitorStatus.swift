@@ -290,7 +290,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
                 + """
                 \(hosts) hosts, \(windows) windows, \(verdicts) verdicts (\(verdictsDropped) \
                 dropped), \
-                \(eventsLost) events lost, \(fences) fences
+                \(eventsLost) events lost, \(fences) fences\(appliesRules ? "" : " if enforced")
                 """
     }
 }
