@@ -12,38 +12,43 @@ extension EvidenceCollector {
     func alerts(isListed: Bool) throws(EventStoreError) -> Evidence {
         let found = try sources.store.alerts(
             in: period, isListed: isListed, limit: Self.limit)
-        var evidence = Evidence(isListed ? .indicators : .alerts, found, "alert")
-        evidence.gaps = monitoringGaps
-        guard evidence.isPresent else { return evidence }
-        evidence.sentence =
-            Words.count(evidence.count, "alert", "alerts")
-            + (isListed ? " about an address or name of an indicator list" : "")
-            + ", \(found.marked) of severity 1"
-        return evidence
+        return evidence(isListed ? .indicators : .alerts, found, "alert") {
+            Words.count($0, "alert", "alerts")
+                + (isListed ? " about an address or name of an indicator list" : "")
+                + ", \(found.marked) of severity 1"
+        }
     }
 
     /// What Falco, Tetragon and auditd said of processes, by the reports that were published.
     var runtimeEvents: Evidence {
         get throws(EventStoreError) {
             let found = try sources.store.runtimeEvents(in: period, limit: Self.limit)
-            var evidence = Evidence(.runtimeEvents, found, "event")
-            evidence.gaps = monitoringGaps
-            guard evidence.isPresent else { return evidence }
-            evidence.sentence =
-                Words.count(evidence.count, "report", "reports")
-                + " of processes, \(found.marked) of priority warning or above"
-            return evidence
+            return evidence(.runtimeEvents, found, "event") {
+                Words.count($0, "report", "reports")
+                    + " of processes, \(found.marked) of priority warning or above"
+            }
         }
+    }
+
+    /// Evidence of stored records, which are only made while a monitor runs.
+    ///
+    /// - Parameter sentence: what it says, by the number of records.
+    private func evidence(
+        _ kind: EvidenceKind, _ found: StoredExtract, _ record: String,
+        _ sentence: (_ count: Int64) -> String
+    ) -> Evidence {
+        var evidence = Evidence(kind, found, record)
+        evidence.gaps = monitoringGaps
+        if evidence.isPresent { evidence.sentence = sentence(evidence.count) }
+        return evidence
     }
 
     var incidents: Evidence {
         get throws(EventStoreError) {
             let found = try sources.store.incidents(in: period, limit: Self.limit)
-            var evidence = Evidence(.incidents, found, "incident")
-            evidence.gaps = monitoringGaps
-            guard evidence.isPresent else { return evidence }
-            evidence.sentence = Words.count(evidence.count, "incident", "incidents") + " began"
-            return evidence
+            return evidence(.incidents, found, "incident") {
+                Words.count($0, "incident", "incidents") + " began"
+            }
         }
     }
 
