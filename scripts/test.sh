@@ -16,7 +16,9 @@ run() {
     timeout "$2" "$tests" --testing-library swift-testing --event-stream-version 0 \
         --event-stream-output-path "$streams/$1" "${@:3}"
 }
-trap 'rm -rf "$streams"' EXIT
+# Who interrupts the script ends what runs in the background, too.
+programs_run=
+trap '[ -z "$programs_run" ] || pkill -P "$programs_run" || true; rm -rf "$streams"' EXIT
 # Tests whose servers and clients use Swift's thread pool run separately from those that block its threads
 # while they wait for a program. Most of the time these wait, so two processes run them at a time.
 pool='^(HTTPServerTests|HTTPClientTests|ControlServerTests)\.'
@@ -26,6 +28,7 @@ run programs 40m --filter "$programs" &
 programs_run=$!
 run libraries 40m --skip "$live" --skip "$pool" --skip "$programs" || status=$?
 wait $programs_run || status=$?
+programs_run=
 run pool 15m --filter "$pool" || status=$?
 run live 20m --no-parallel --filter "$live" || status=$?
 [ $status -eq 0 ] || echo "a run of tests ended with status $status"
