@@ -4,6 +4,16 @@ import Testing
 
 /// What the dashboard has one row or one label for.
 extension DashboardTests {
+    /// Charts are drawn again a moment after the width has changed.
+    func expectNothingClipped(_ browser: Browser, at width: Int) throws {
+        var clipped = ""
+        let isWhole = try eventually {
+            clipped = try browser.clipped(at: width)
+            return clipped.isEmpty
+        }
+        #expect(isWhole, "\(width): \(clipped)")
+    }
+
     /// Workloads with long names: each is whole at every width.
     @Test func longNamesAreWhole() throws {
         let names = [
@@ -33,12 +43,7 @@ extension DashboardTests {
         }
         try browser.photograph("dashboard-long")
         for width in [320, 390, 768, 820, 1024, 1400] {
-            var clipped = ""
-            let isWhole = try eventually {
-                clipped = try browser.clipped(at: width)
-                return clipped.isEmpty
-            }
-            #expect(isWhole, "\(width): \(clipped)")
+            try expectNothingClipped(browser, at: width)
             // All letters of a name are there, and no two labels of a column overlap.
             let shown = try browser.evaluate(
                 """

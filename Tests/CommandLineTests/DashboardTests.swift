@@ -245,13 +245,7 @@ struct DashboardTests {
         #expect(try browser.waits(for: "document.querySelectorAll('#talkers tbody tr').length > 0"))
         try browser.photograph("dashboard-map")
         for width in [320, 390, 768, 820, 1024, 1400] {
-            // Charts are drawn again a moment after the width has changed.
-            var clipped = ""
-            let isWhole = try eventually {
-                clipped = try browser.clipped(at: width)
-                return clipped.isEmpty
-            }
-            #expect(isWhole, "\(width): \(clipped)")
+            try expectNothingClipped(browser, at: width)
         }
 
         // A host that was released is no offender any more.

@@ -18,18 +18,24 @@ struct EventSocketTests {
 
     private func rules(_ socket: EventSocket) -> [String] { socket.read().map(\.event.rule) }
 
-    /// A program that has connected, or nil where nobody listens.
-    private func client() -> FileHandle? {
-        let number = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    /// Passes the path as an address, with its size.
+    private func withAddress(
+        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) -> Int32 {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        let result = withUnsafePointer(to: address) { pointer in
+        return withUnsafePointer(to: address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(number, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
             }
         }
-        guard result == 0 else {
+    }
+
+    /// A program that has connected, or nil where nobody listens.
+    private func client() -> FileHandle? {
+        let number = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        guard withAddress({ connect(number, $0, $1) }) == 0 else {
             close(number)
             return nil
         }
@@ -158,15 +164,7 @@ struct EventSocketTests {
     private func leaveStale() throws {
         let number = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(number) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        let result = withUnsafePointer(to: address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(number, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        try #require(result == 0)
+        try #require(withAddress { bind(number, $0, $1) } == 0)
     }
 
     @Test func entriesAreChecked() {

@@ -65,7 +65,7 @@ extension WindowTracker {
 
     /// The number of probes in a second from which, and from whose every doubling, the host's
     /// window is worth a look.
-    private static let probesEach: UInt32 = 32
+    private static let leastProbes: UInt32 = 32
 
     /// Whether `nextEarlyWindow` returns a window.
     public var hasEarlyWindow: Bool { earlySlot >= 0 }
@@ -75,7 +75,7 @@ extension WindowTracker {
     mutating func noteProbe(_ slot: Int) {
         hosts[slot].probes &+= 1
         let probes = hosts[slot].probes
-        if probes >= Self.probesEach, probes & (probes - 1) == 0, judgesEarly { earlySlot = slot }
+        if probes >= Self.leastProbes, probes & (probes - 1) == 0, judgesEarly { earlySlot = slot }
     }
 
     /// Returns the short window, up to a packet, of the host that has sent many probes in the

@@ -51,7 +51,7 @@ public struct WindowTracker: Sendable {
     var target = Int.min
     /// The first second that was seen.
     var firstSecond = Int.min
-    /// The host that has reached another multiple of `probesEach` in the current second, or -1.
+    /// The host whose probes in the current second have reached `leastProbes`, or doubled; or -1.
     var earlySlot = -1
     /// Whether `nextEarlyWindow` is called.
     public var judgesEarly = false
