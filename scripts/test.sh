@@ -13,10 +13,10 @@ status=0
 # The tests' own program: two instances of `swift test` would compete for the build's database.
 tests=$(swift build "$@" --show-bin-path)/lazaretPackageTests.xctest
 run() {
-    timeout "$2" "$tests" --testing-library swift-testing --event-stream-version 0 \
+    timeout --foreground "$2" "$tests" --testing-library swift-testing --event-stream-version 0 \
         --event-stream-output-path "$streams/$1" "${@:3}"
 }
-# Who interrupts the script ends what runs in the background, too.
+# Who interrupts the script ends what runs in the background, too: a shell has that ignore the signal.
 programs_run=
 trap '[ -z "$programs_run" ] || pkill -P "$programs_run" || true; rm -rf "$streams"' EXIT
 # Tests whose servers and clients use Swift's thread pool run separately from those that block its threads
