@@ -73,6 +73,21 @@ struct Walker {
         return sum
     }
 
+    /// Calls `body` with the leaf that a row reaches in each tree, and the expected path of its
+    /// insertion there.
+    func forEachLeaf(_ row: Row, _ body: (_ leaf: Int, _ path: Float) -> Void) {
+        let values = unsafe floats(row)
+        for tree in 0..<treeCount {
+            let start = unsafe Int(treeStarts[tree])
+            var place = 0
+            for _ in 0..<(unsafe treeDepths[tree]) {
+                unsafe place = step(nodes + start, place, values)
+            }
+            let leaf = start &+ place
+            body(leaf, unsafe insertionPath(row, leaf: leaf))
+        }
+    }
+
     /// Adds one tree's paths of eight rows, `width` vectors apart, to `sums`.
     @inline(__always)
     func addPaths(

@@ -12,6 +12,7 @@ enum Bench {
         case "fit" where words.count == 4: try fit(Array(words.dropFirst()))
         case "size" where words.count == 4: try size(Array(words.dropFirst()))
         case "attribute" where words.count == 5: try attribute(Array(words.dropFirst()))
+        case "active" where words.count == 10: try active(Array(words.dropFirst()))
         default:
             print(
                 """
@@ -19,7 +20,9 @@ enum Bench {
                 forest-bench speed ROWS COLUMNS THREADS                   CPU and wall time, as JSON
                 forest-bench size ROWS COLUMNS bell|flows                 memory and file size, as JSON
                 forest-bench attribute TRAIN TEST COLUMNS OUT             shares of the rows of TEST
-                TRAIN, TEST and OUT are files of native 32-bit floats; SCORING is insertion or classic.
+                forest-bench active TRAIN TEST LABELS COLUMNS SEED ANSWERS SHOWN WEIGHT STEP
+                                                                          anomalies among those shown
+                TRAIN, TEST, LABELS and OUT are files of native 32-bit floats; SCORING is insertion or classic.
                 """)
             exit(2)
         }
