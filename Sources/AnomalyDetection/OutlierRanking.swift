@@ -22,6 +22,8 @@ public struct OutlierRanking: Sendable {
         /// The strength in multiples of the pattern's least amount; 0 without a pattern.
         public var strength: Float
         public var window: Window
+        /// Which way the answers lean where its window lies, −1 (benign) to 1 (malicious).
+        public internal(set) var lean: Float = 0
         /// What the reasons rest on.
         var grounds: Grounds
 
@@ -30,16 +32,23 @@ public struct OutlierRanking: Sendable {
         /// - Complexity: that of an attribution by the forest, for each call.
         public var reasons: [Verdict.Reason] { grounds.reasons }
 
-        /// Orders the entries: those with a pattern first, by its strength, then by score.
+        /// Orders the entries that have a pattern, and those that have none: by the pattern's
+        /// strength, the score, and what answers add.
         public var rank: Float {
-            Self.shape(strength) + score
+            Self.shape(strength) + score + ForestLeans.weight * lean
         }
+
+        /// Whether it has a pattern: then it comes before those without, whatever the answers.
+        var hasPattern: Bool { strength >= 1 }
 
         /// What a pattern of this strength adds to the score.
         static func shape(_ strength: Float) -> Float {
             strength >= 1 ? 1 + Float(strength.exponent) * 0.25 + strength.significand * 0.1 : 0
         }
     }
+
+    /// The most that answers add to a score, or take from it.
+    public static var mostByAnswers: Float { ForestLeans.weight }
 
     private var trainer: Trainer
     private var model: Model?
@@ -107,7 +116,47 @@ public struct OutlierRanking: Sendable {
 
     /// All addresses, most anomalous first.
     public var entries: [Entry] {
-        best.values.sorted { ($1.rank, $0.subject) < ($0.rank, $1.subject) }
+        best.values.sorted {
+            ($1.hasPattern ? 1 : 0, $1.rank, $0.subject)
+                < ($0.hasPattern ? 1 : 0, $0.rank, $1.subject)
+        }
+    }
+
+    /// Orders the entries by answers to some of them, too: those that are like the malicious ones
+    /// move up, and those that are like the benign ones down, by no more than `ForestLeans.weight`.
+    /// It replaces earlier answers.
+    ///
+    /// - Parameter judge: whether an entry is malicious; nil: nothing is said of it.
+    /// - Returns: the number of entries that were answered.
+    @discardableResult
+    public mutating func answer(_ judge: (Entry) -> Bool?) -> Int {
+        guard let model else { return 0 }
+        let answers = best.values.compactMap { entry -> ForestLeans.Answer? in
+            guard let row = entry.row, let isAnomaly = judge(entry) else { return nil }
+            return ForestLeans.Answer(row: row, isAnomaly: isAnomaly)
+        }
+        let leans = Scale.allCases.map { ForestLeans(answers, of: model[$0].forest) }
+        for (subject, entry) in best {
+            guard let row = entry.row else { continue }
+            let scale = entry.window.scale
+            best[subject]?.lean = leans[scale.rawValue].lean(of: row, in: model[scale].forest)
+        }
+        return answers.count
+    }
+}
+
+extension OutlierRanking.Entry {
+    /// The row that the forest scored.
+    fileprivate var row: [Float]? {
+        if case .ranked(let ranked) = grounds { ranked.row } else { nil }
+    }
+
+    /// The amounts in its window that are not 0, in the order of the features.
+    public var amounts: [(name: String, value: Float)] {
+        FeatureSchema.table.compactMap { row in
+            let value = window[row.feature]
+            return value == 0 ? nil : (row.name, value)
+        }
     }
 }
 

@@ -65,6 +65,48 @@ struct OutlierRankingTests {
         #expect(ranking.score(entries[2].window) == entries[2].score)
     }
 
+    private func ranked() throws -> OutlierRanking {
+        var ranking = OutlierRanking(inventory: .empty, seed: 1)
+        for window in windows { ranking.collect(window) }
+        let isFitted = ranking.fit()
+        try #require(isFitted)
+        for window in windows { ranking.rank(window) }
+        return ranking
+    }
+
+    @Test func answersMoveHostsWithinTheirBoundAndCanBeTakenBack() throws {
+        var ranking = try ranked()
+        let before = ranking.entries
+        let answered = ranking.answer {
+            $0.subject <= IPAddress(v4: 3) ? false : $0.subject <= IPAddress(v4: 6) ? true : nil
+        }
+        #expect(answered == 6)
+        let after = ranking.entries
+        #expect(after.map(\.subject) != before.map(\.subject))
+        let ranks = Dictionary(uniqueKeysWithValues: before.map { ($0.subject, $0.rank) })
+        for entry in after {
+            let moved = entry.rank - (ranks[entry.subject] ?? 0)
+            #expect(abs(moved) <= OutlierRanking.mostByAnswers + 1e-6)
+            #expect(entry.lean == 0 || (moved < 0) == (entry.lean < 0))
+        }
+        // Hosts that nothing was said of move, too.
+        #expect(after.contains { $0.subject > IPAddress(v4: 6) && $0.lean != 0 })
+        ranking.answer { _ in nil }
+        #expect(ranking.entries.map(\.subject) == before.map(\.subject))
+        #expect(ranking.entries.map(\.rank) == before.map(\.rank))
+    }
+
+    /// Who feeds an operator weak scans, until they count as benign, hides no scan by that.
+    @Test func answersPutNoPatternBehindHostsWithoutOneNorAStrongerScanBehindAWeakerOne() throws {
+        var ranking = try ranked()
+        ranking.answer { $0.pattern == nil }
+        #expect(
+            ranking.entries.prefix(3).map(\.subject) == [31, 30, 20].map { IPAddress(v4: $0) })
+        #expect(ranking.entries.prefix(2).allSatisfy { $0.lean < 0 })
+        ranking.answer { $0.subject == IPAddress(v4: 30) ? false : nil }
+        #expect(ranking.entries.prefix(2).map(\.subject) == [31, 30].map { IPAddress(v4: $0) })
+    }
+
     @Test func withoutAWindowThereIsNothingToRank() {
         var ranking = OutlierRanking(inventory: .empty, seed: 1)
         let isFitted = ranking.fit()

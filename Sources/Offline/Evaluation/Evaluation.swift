@@ -71,7 +71,7 @@ public struct Evaluator {
 
     public init(replay: Replay, labels: [Label]) {
         self.replay = replay
-        self.labels = labels.sorted { $0.start < $1.start }
+        self.labels = labels.filter { !$0.isBenign }.sorted { $0.start < $1.start }
         detector = Detector(
             model: replay.model,
             inventory: replay.inventory ?? replay.model.provenance.inventory)

@@ -11,6 +11,9 @@ public struct Label: Sendable {
     public var sources: [IPPrefix]
     public var targets: [IPPrefix]
 
+    /// Whether it says that what its sources did is no attack.
+    public var isBenign: Bool { kind == "benign" }
+
     /// Whether `address` is one of the attackers.
     public func isSource(_ address: IPAddress) -> Bool { sources.contains { $0.contains(address) } }
 
@@ -18,18 +21,19 @@ public struct Label: Sendable {
     public func isTarget(_ address: IPAddress) -> Bool { targets.contains { $0.contains(address) } }
 
     private struct Line: Decodable {
-        var start: Double
-        var end: Double
+        var start: Double?
+        var end: Double?
         var kind: String
         var src: [String]
         var dst: [String]?
     }
 
     /// Reads JSON lines `{"start", "end", "kind", "src": [...], "dst": [...]}`; other keys are
-    /// ignored.
+    /// ignored. The kind `benign` says that it is no attack.
     ///
+    /// - Parameter needsTimes: whether a label must have them; else one without lasts always.
     /// - Throws: `.input` with the line and what is wrong there.
-    public static func read(_ path: String) throws -> [Label] {
+    public static func read(_ path: String, needsTimes: Bool = true) throws -> [Label] {
         let data: Data
         do {
             data = Data(try Files.read(path))
@@ -41,13 +45,15 @@ public struct Label: Sendable {
             func fail(_ reason: String) -> IOError {
                 .input(path: path, reason: "line \(number + 1): \(reason)")
             }
-            guard let parsed = try? JSONDecoder().decode(Line.self, from: Data(line)) else {
+            guard let parsed = try? JSONDecoder().decode(Line.self, from: Data(line)),
+                !needsTimes || parsed.start != nil && parsed.end != nil
+            else {
+                let times = needsTimes ? #""start": s, "end": s, "# : ""
                 throw fail(
-                    """
-                    is no label; expected {"start": s, "end": s, "kind": "...", "src": ["ip"]}
-                    """
-                )
+                    "is no label; expected {\(times)\"kind\": \"...\", \"src\": [\"ip\"]}")
             }
+            let start = parsed.start ?? -.infinity
+            let end = parsed.end ?? .infinity
             func prefixes(_ texts: [String]) throws -> [IPPrefix] {
                 try texts.map { text in
                     guard let prefix = IPPrefix(text) else {
@@ -56,10 +62,10 @@ public struct Label: Sendable {
                     return prefix
                 }
             }
-            guard parsed.end >= parsed.start else { throw fail("'end' lies before 'start'") }
+            guard end >= start else { throw fail("'end' lies before 'start'") }
             labels.append(
                 Label(
-                    start: parsed.start, end: parsed.end, kind: parsed.kind,
+                    start: start, end: end, kind: parsed.kind,
                     sources: try prefixes(parsed.src), targets: try prefixes(parsed.dst ?? [])))
         }
         return labels

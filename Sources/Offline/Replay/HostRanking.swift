@@ -15,6 +15,8 @@ public struct HostRanking {
     public var filter = ""
     public var inventory = Inventory.empty
     public var seed: UInt64 = 1
+    /// What operators say of hosts that were shown.
+    public var answers: [Label] = []
     /// Whether workloads are named by notes in the captures.
     public var trustsNotes = false
     /// The memory limit, which the sizes of the tables follow.
@@ -30,6 +32,8 @@ public struct HostRanking {
         public var entries: [OutlierRanking.Entry] = []
         /// Lines for standard error.
         public var warnings: [String] = []
+        /// The number of hosts that answers are about.
+        public var answerCount = 0
         public var packetCount = 0
         /// Packet times.
         public var first = Timestamp.epoch
@@ -106,6 +110,14 @@ public struct HostRanking {
                 ranking.rank(window)
                 record?.add(window, score: ranking.score(window), isAnomalous: false)
             }
+            if !answers.isEmpty {
+                outcome.answerCount = ranking.answer { entry in answer(entry) }
+                if outcome.answerCount == 0 {
+                    outcome.warnings.append(
+                        "no answer is about a host of the captures and the time that is shown of it"
+                    )
+                }
+            }
             outcome.entries = ranking.entries
             outcome.contacts = contacts
             if ranking.isCut { outcome.warnings.append("the least anomalous hosts were left out") }
@@ -120,5 +132,18 @@ public struct HostRanking {
             outcome.report = page
         }
         return outcome
+    }
+
+    /// Whether the window of an entry was judged malicious; nil: nothing was said of it, or both.
+    private func answer(_ entry: OutlierRanking.Entry) -> Bool? {
+        let window = entry.window
+        let said = answers.filter {
+            $0.isSource(entry.subject) && $0.start < Double(window.endSecond + 1)
+                && $0.end > Double(window.startSecond)
+        }
+        guard let first = said.first, said.allSatisfy({ $0.isBenign == first.isBenign }) else {
+            return nil
+        }
+        return !first.isBenign
     }
 }

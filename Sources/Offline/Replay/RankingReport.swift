@@ -21,7 +21,8 @@ public enum RankingReport {
             let technique = entry.pattern?.technique.map { " (\($0))" } ?? ""
             let window = entry.window
             text +=
-                "#\(index + 1)  score \(JSONObject.number(Double(entry.rank), digits: 2))  "
+                "#\(index + 1)  score \(JSONObject.number(Double(entry.rank), digits: 2))"
+                + "\(leanText(entry, outcome))  "
                 + "\(who(entry))  \(title)\(technique)\n"
                 + "      \(UTC.span(Int64(window.startSecond), Int64(window.endSecond + 1)))\n"
             for reason in entry.reasons { text += "      \(reason.text.printable)\n" }
@@ -66,12 +67,28 @@ public enum RankingReport {
         lines.append(
             "Scores: up to 1 for being odd among the others; a known pattern adds more than 1, by "
                 + "its strength.")
+        if outcome.answerCount > 0 {
+            let most = JSONObject.number(Double(OutlierRanking.mostByAnswers), digits: 1)
+            lines.append(
+                "Answers on \(outcome.answerCount) of these hosts move those that do the like by "
+                    + "up to \(most); hosts with a known pattern stay before the others.")
+        }
         return lines
     }
 
     /// With fewer hosts or less time, nearly every host is odd.
     private static let leastHosts = 10
     private static let leastSeconds: Int64 = 600
+
+    /// ` (+0.12 by 10 answers)`; empty without answers.
+    private static func leanText(
+        _ entry: OutlierRanking.Entry, _ outcome: HostRanking.Outcome
+    ) -> String {
+        guard outcome.answerCount > 0 else { return "" }
+        let moved = Double(entry.lean * OutlierRanking.mostByAnswers)
+        return " (\(moved < 0 ? "" : "+")\(JSONObject.number(moved, digits: 2)) by "
+            + "\(outcome.answerCount) \(outcome.answerCount == 1 ? "answer" : "answers"))"
+    }
 
     private static func who(_ entry: OutlierRanking.Entry) -> String {
         entry.workload == "\(entry.subject)" || entry.workload == "outside"
@@ -93,7 +110,7 @@ public enum RankingReport {
 
     /// One address as a JSON object.
     public static func json(
-        _ entry: OutlierRanking.Entry, rank: Int, _ contacts: ContactCounts
+        _ entry: OutlierRanking.Entry, rank: Int, _ outcome: HostRanking.Outcome
     ) -> String {
         var object = JSONObject()
         object.put("rank", rank)
@@ -104,6 +121,7 @@ public enum RankingReport {
         object.put("strength", Double(entry.strength), digits: 2)
         object.put("score", Double(entry.score))
         object.put("rank_score", Double(entry.rank))
+        object.put("lean", outcome.answerCount > 0 ? Double(entry.lean) : nil)
         object.put("window_start", entry.window.startSecond)
         object.put("window_end", entry.window.endSecond + 1)
         object.put("reasons", entry.reasons.map(\.text))
@@ -111,7 +129,7 @@ public enum RankingReport {
         object.put("ports", Int(entry.window[.ports].rounded()))
         object.put(
             "contacts",
-            contacts.contacts(of: entry.subject).prefix(20).map { contact, flows in
+            outcome.contacts.contacts(of: entry.subject).prefix(20).map { contact, flows in
                 var object = JSONObject()
                 object.put("address", "\(contact.address)")
                 object.put("proto", contact.protocolName)
@@ -119,6 +137,9 @@ public enum RankingReport {
                 object.put("flows", flows)
                 return object
             })
+        var amounts = JSONObject()
+        for (name, value) in entry.amounts { amounts.put(name, Double(value)) }
+        object.put("values", amounts)
         return object.text
     }
 

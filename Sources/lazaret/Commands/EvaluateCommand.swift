@@ -25,8 +25,8 @@ struct EvaluateCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            Labels: JSON lines {"start", "end", "kind", "src": [...], "dst": [...]}. Without \
-            labels, the capture counts as clean.
+            Labels: JSON lines {"start", "end", "kind", "src": [...], "dst": [...]}; those of the \
+            kind "benign" are left out. Without labels, the capture counts as clean.
             """,
             valueName: "file"))
     var truth: String?
@@ -45,7 +45,7 @@ struct EvaluateCommand: ParsableCommand {
 
     func run() throws {
         Signals.installInterruption()
-        let labels = try truth.map(Label.read) ?? []
+        let labels = try truth.map { try Label.read($0) } ?? []
         let given = try inventory.read()
         var replay = Replay(
             paths: input.files, model: try ModelStore.readForJudging(model, inventory: given))

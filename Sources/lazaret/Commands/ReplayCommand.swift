@@ -21,7 +21,6 @@ struct ReplayCommand: ParsableCommand {
         abstract: "Detect anomalies in captures; without a model, rank the most anomalous hosts.")
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case table, json, eve }
-
     @OptionGroup var input: CaptureInput
     @OptionGroup var inventory: InventoryInput
     @OptionGroup var notes: NotesInput
@@ -30,6 +29,16 @@ struct ReplayCommand: ParsableCommand {
         name: [.short, .long],
         help: "Model made by 'lazaret train'. Without one, the hosts of the capture are ranked.")
     var model: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Without a model: what you know of hosts, as JSON lines {"kind", "src": [...]}; kind \
+            "benign" says that it is no attack. Hosts that do the like move in the ranking. \
+            Labels for 'evaluate' will do.
+            """,
+            valueName: "file"))
+    var answers: String?
 
     @Option(
         help:
@@ -98,6 +107,10 @@ struct ReplayCommand: ParsableCommand {
         guard runtimeEvents.isEmpty || model != nil else {
             throw ValidationError(
                 "--runtime-events needs a model: without a baseline there is no incident")
+        }
+        guard answers == nil || model == nil else {
+            throw ValidationError(
+                "--answers is for a ranking without a model; with one, see 'lazaret feedback'")
         }
         guard plan == nil || model != nil else {
             throw ValidationError("--plan needs a model: without a baseline nothing is fenced")
@@ -217,6 +230,7 @@ struct ReplayCommand: ParsableCommand {
         }
         if let path = inventory.path { try page.add("inventory", path, at: path) }
         for path in runtimeEvents { try page.add("runtime events", path, at: path) }
+        if let answers { try page.add("answers", answers, at: answers) }
         try OutputFile.replace(report ?? "", with: Array(page.render().utf8))
     }
 
@@ -227,6 +241,7 @@ struct ReplayCommand: ParsableCommand {
         if let model { words += ["-m", model] }
         if let path = inventory.path { words += ["--inventory", path] }
         if notes.areTrusted { words.append("--trust-notes") }
+        if let answers { words += ["--answers", answers] }
         for path in indicators { words += ["--indicators", path] }
         for path in runtimeEvents { words += ["--runtime-events", path] }
         if let pcapOut { words += ["--pcap-out", pcapOut] }
@@ -240,6 +255,7 @@ struct ReplayCommand: ParsableCommand {
         ranking.spool = spool
         ranking.trustsNotes = notes.areTrusted
         ranking.limits.memory = memory.size.bytes
+        ranking.answers = try answers.map { try Label.read($0, needsTimes: false) } ?? []
         let record = report.map { _ in ReplayReportData(model: nil, inventory: ranking.inventory) }
         let result = try ranking.run(progress: ProgressReport(label: "ranking"), record: record)
         for warning in result.warnings { Output.warn(warning) }
@@ -248,7 +264,7 @@ struct ReplayCommand: ParsableCommand {
             case .table: RankingReport.table(result)
             case .json:
                 result.entries.enumerated().map {
-                    RankingReport.json($1, rank: $0 + 1, result.contacts) + "\n"
+                    RankingReport.json($1, rank: $0 + 1, result) + "\n"
                 }.joined()
             case .eve:
                 result.entries.filter { $0.pattern != nil }.map {
