@@ -10,6 +10,8 @@ public struct ImageReportFiles: Sendable {
         /// What is in it, or why it is not used; one line.
         public var text: String
         public var isFailure = false
+        /// Findings that cannot be read; the file's others are used.
+        public var unreadableCount = 0
     }
 
     /// What one reading gave.
@@ -19,6 +21,8 @@ public struct ImageReportFiles: Sendable {
         public var notices: [Notice]
 
         public var failures: [Notice] { notices.filter(\.isFailure) }
+        /// The files that are used, but not all of them could be read.
+        public var incomplete: [Notice] { notices.filter { $0.unreadableCount > 0 } }
     }
 
     /// The most bytes of a report, which needs about seven times as much memory while it is read.
@@ -130,7 +134,9 @@ public struct ImageReportFiles: Sendable {
                 + ", \(report.name): \(report.findings.count) findings"
                 + (bad > 0 ? ", \(bad) entries cannot be read" : "")
         }
-        return Notice(path: path, text: "\(path): \(parts.joined(separator: "; "))".printable)
+        return Notice(
+            path: path, text: "\(path): \(parts.joined(separator: "; "))".printable,
+            unreadableCount: content.reports.reduce(0) { $0 + $1.unreadableCount })
     }
 
     private static func reports(

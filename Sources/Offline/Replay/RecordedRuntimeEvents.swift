@@ -13,17 +13,16 @@ public struct RecordedRuntimeEvents: Sendable {
 
     /// The most events.
     public static let most = 1_000_000
-    private static let mostBytes = 512 << 20
+    private static let mostBytes: Int64 = 512 << 20
 
     /// - Throws: `.input` for a file that cannot be read, is too large, or has no line that is an
     ///   event.
     public init(files: [String], rules: RuntimeEventRules = RuntimeEventRules()) throws(IOError) {
         for file in files {
             var reader = RuntimeEventReader(rules)
-            let bytes: [UInt8]
-            do { bytes = try Files.read(file, limit: Self.mostBytes) } catch {
-                throw .input(path: file, reason: "\(error)")
-            }
+            // A pipe would make the call wait for a writer; a file may change while it is read.
+            var input = try InputFile(file, limit: Self.mostBytes)
+            let bytes = try input.readToEnd()
             let found = reader.read(text: bytes[...]) + reader.finish()
             let read = reader.counts
             guard read.lines == 0 || read.events + read.below > 0 else {

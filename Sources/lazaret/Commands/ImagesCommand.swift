@@ -73,7 +73,10 @@ struct ImagesCommand: AsyncParsableCommand {
         try Output.write(written, to: output)
         for trouble in troubles { printError(trouble) }
         if !troubles.isEmpty { throw ExitCode(1) }
+        for notice in outcome?.incomplete ?? [] { Output.warn(notice.text) }
         if text.hasFindings { throw ExitCode(Failure.anomaliesFound) }
+        // What cannot be read may be a finding: nothing found is not what this shows.
+        if outcome?.incomplete.isEmpty == false { throw ExitCode(1) }
     }
 
     /// The containers of the files, or of this node.
