@@ -37,6 +37,13 @@ extension ControlClient {
         public var total: Int
         public var remarks: [String]
         public var workloads: [Workload]
+
+        /// Decodes the answer of a monitor, or `RiskReport.json`.
+        public init(json: String) throws {
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            self = try decoder.decode(Self.self, from: Data(json.utf8))
+        }
     }
 
     /// The risk of workloads, as the monitor's JSON and decoded.
@@ -47,6 +54,7 @@ extension ControlClient {
     ) async throws -> (json: String, report: Risk) {
         let only = workload.map { "&workload=\(Self.escaped($0))" } ?? ""
         let bytes = try await get("/api/v1/risk?limit=\(limit)\(only)")
-        return (String(decoding: bytes, as: UTF8.self), try decode(bytes))
+        let json = String(decoding: bytes, as: UTF8.self)
+        return (json, try Risk(json: json))
     }
 }

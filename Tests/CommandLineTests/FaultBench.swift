@@ -6,7 +6,7 @@ import Testing
 final class FaultBench {
     let lab: Lab
     let scratch: Scratch
-    private let model: String
+    let model: String
     /// A socket's path has at most 107 bytes.
     let socket = "/tmp/lzf-\(UInt32.random(in: 0...UInt32.max)).sock"
 

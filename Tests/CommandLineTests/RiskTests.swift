@@ -80,4 +80,81 @@ struct RiskTests {
         #expect(try !ask("/metrics").contains("lazaret_workload_risk"))
         #expect(next.end(by: SIGTERM) == 0)
     }
+
+    /// A workload's place in the ranking.
+    private struct Place {
+        var workload: String
+        var score: Double
+        var unknown: [String]
+
+        /// Scores fade by the minute, and are told to one decimal.
+        func isLike(_ other: Self) -> Bool {
+            workload == other.workload && unknown == other.unknown
+                && abs(score - other.score) <= 0.3
+        }
+    }
+
+    private func ranking(_ words: [String]) throws -> (places: [Place], remarks: [String]) {
+        let run = try Run(["risk", "--format", "json"] + words)
+        try #require(run.status == 0, "\(run.errors)")
+        let answer = try #require(
+            JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+        let workloads = try #require(answer["workloads"] as? [[String: Any]])
+        let places = workloads.map { one in
+            let parts = one["parts"] as? [[String: Any]] ?? []
+            return Place(
+                workload: one["workload"] as? String ?? "", score: one["score"] as? Double ?? -1,
+                unknown: parts.filter { $0["unknown"] as? Bool == true }.map {
+                    $0["kind"] as? String ?? ""
+                })
+        }
+        return (places, answer["remarks"] as? [String] ?? [])
+    }
+
+    @Test func recordsGiveTheRankingOfTheMonitorThatMadeThem() throws {
+        let first = try bench.monitor()
+        #expect(try bench.isFencedForScanning(bench.lab.a), "\(first.errors)")
+        #expect(first.end(by: SIGTERM) == 0, "\(first.errors)")
+
+        // No packets are sent to the next one, so that both know the same.
+        let next = try bench.monitor()
+        let words = ["--state", bench.state, "-m", bench.model]
+        let isSame = try eventually {
+            guard try entry(of: bench.lab.a) != nil else { return false }
+            let running = try ranking(["--socket", bench.socket]).places
+            let stored = try ranking(words).places
+            return running.count == stored.count
+                && zip(running, stored).allSatisfy { $0.isLike($1) }
+        }
+        let running = try ranking(["--socket", bench.socket]).places
+        let read = try ranking(words)
+        #expect(isSame, "\(running) \(read)")
+        #expect(running.first?.workload == bench.lab.a.v4 && running.count >= 3, "\(running)")
+        #expect(next.end(by: SIGTERM) == 0, "\(next.errors)")
+
+        let stored = try ranking(words)
+        #expect(stored.places.count == running.count)
+        for (one, other) in zip(running, stored.places) { #expect(one.isLike(other)) }
+        // Who reads it learns what is not in the records.
+        #expect(
+            stored.remarks.count == 1 && stored.remarks[0].contains("no monitor was asked"),
+            "\(stored.remarks)")
+
+        // The directory of the configuration is read where no monitor answers, without a model.
+        let file = try bench.scratch.write(
+            "stored.yaml",
+            Data("state: \(bench.state)\ncontrol: {socket: \(bench.socket)}\n".utf8))
+        let table = try Run("risk", "-c", file)
+        let row = table.output.split(separator: "\n").dropFirst().first ?? ""
+        #expect(table.status == 0 && row.contains(bench.lab.a.v4), "\(table.errors)")
+        #expect(table.errors.contains("no model of the monitor was found"), "\(table.errors)")
+        // A socket that is named is that of a monitor, and an empty directory has no records.
+        for words in [
+            ["--socket", bench.socket], ["--state", bench.scratch.path("none")],
+            ["-m", bench.model], ["--state", bench.state, "--workload", "nobody"],
+        ] {
+            let run = try Run(["risk"] + words)
+            #expect(run.status != 0 && run.output.isEmpty && !run.errors.isEmpty, "\(words)")
+        }
+    }
 }

@@ -16,62 +16,12 @@ extension ControlRoutes {
             guard let report = context.hub.risk else {
                 throw ProblemDetails(.unavailable, "the risk has not been computed yet")
             }
-            let ranked = report.entries.enumerated().filter {
-                workload == nil || $0.element.score.workload == workload
+            guard let json = report.json(of: workload, limit: Int(limit)) else {
+                throw ProblemDetails(.notFound, RiskReport.noWorkload(workload))
             }
-            if let workload, ranked.isEmpty {
-                throw ProblemDetails(.notFound, "there is no workload \(workload)")
-            }
-            return JSONText.response(
-                JSONText.object([
-                    ("time", JSONText.quoted(UTC.timestamp(report.time))),
-                    ("total", "\(report.entries.count)"),
-                    ("remarks", JSONText.array(report.remarks.map(JSONText.quoted))),
-                    (
-                        "workloads",
-                        JSONText.array(
-                            ranked.prefix(Int(limit)).map { json($0.element, rank: $0.offset + 1) })
-                    ),
-                ]))
+            return JSONText.response(json)
         }
     ]
-
-    private static func json(_ entry: RiskReport.Entry, rank: Int) -> String {
-        var object = JSONObject()
-        object.put("rank", rank)
-        object.put("workload", entry.score.workload)
-        object.put("score", entry.score.value, digits: 1)
-        object.put("band", entry.score.band.rawValue)
-        object.put("reason", entry.score.main?.text)
-        object.put("action", entry.score.action)
-        object.put("trend", entry.trend.direction.rawValue)
-        object.put("trend_text", entry.trend.text)
-        if let forecast = entry.trend.forecast {
-            var expected = JSONObject()
-            expected.put("days", RiskForecast.horizon)
-            expected.put("expected", forecast.expected, digits: 1)
-            expected.put("lower", forecast.lower, digits: 1)
-            expected.put("upper", forecast.upper, digits: 1)
-            object.put("forecast", expected)
-        }
-        let scores = entry.trend.scores.map {
-            $0.map { JSONObject.number($0, digits: 1) } ?? "null"
-        }
-        object.put("scores", json: JSONText.array(scores))
-        object.put("parts", entry.score.parts.map(json))
-        return object.text
-    }
-
-    private static func json(_ part: RiskPart) -> JSONObject {
-        var object = JSONObject()
-        object.put("kind", part.kind.rawValue)
-        object.put("points", part.points, digits: 1)
-        object.put("most", part.most, digits: 1)
-        object.put("unknown", part.isUnknown)
-        object.put("text", part.text)
-        object.put("action", part.action)
-        return object
-    }
 }
 
 extension Schema {

@@ -1,23 +1,43 @@
 import ArgumentParser
 import ControlServer
+import EventStore
+import FoundationEssentials
+import ModelFiles
+import Monitor
+import Settings
+import SystemSupport
 import TextFormats
+import Timestamps
+import Workloads
 
-/// Shows how risky the workloads of the running monitor are.
+/// Shows how risky workloads are, by the running monitor or the records of one that has ended.
 struct RiskCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "risk",
         abstract: "Show which workloads are the riskiest, why, and what to do first.",
         discussion: """
-            One score of 0 to 100 for each workload of the running monitor, from its incidents, \
-            contacts with listed addresses, runtime events, vulnerabilities, settings and \
-            exposure; the trend of the last weeks, and the score that is expected in 7 days, with \
-            an interval in which it is four times of five.
+            One score of 0 to 100 for each workload, from its incidents, contacts with listed \
+            addresses, runtime events, vulnerabilities, settings and exposure; the trend of the \
+            last weeks, and the score that is expected in 7 days, with an interval in which it is \
+            four times of five. Where no monitor answers, the same is computed from its state \
+            directory, and a note says what is not known without it. Nothing is changed.
             """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
     enum Order: String, ExpressibleByArgument, CaseIterable { case score, trend, forecast, name }
 
     @OptionGroup var control: ControlInput
+    @Option(
+        help: ArgumentHelp(
+            "Read the records in this state directory, without the monitor.", valueName: "dir"))
+    var state: String?
+    @Option(
+        name: [.short, .long],
+        help: ArgumentHelp(
+            "The monitor's model, with --state; default: the configured or the learnt one.",
+            valueName: "file"))
+    var model: String?
+    @OptionGroup var inventory: InventoryInput
     @Option(help: ArgumentHelp("All parts of the score of this workload.", valueName: "name"))
     var workload: String?
     @Option(help: "Order of the table: score, trend (rising first), forecast or name.")
@@ -31,10 +51,17 @@ struct RiskCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (1...5000).contains(count) else { throw ValidationError("-n must be 1 to 5000") }
+        guard state != nil || model == nil && inventory.path == nil else {
+            throw ValidationError(
+                "-m and --inventory are for --state: a running monitor uses its own")
+        }
+        guard state == nil || control.socket == nil else {
+            throw ValidationError("--state reads the records, --socket asks a monitor: give one")
+        }
     }
 
     func run() async throws {
-        let found = try await control.client().risk(of: workload, limit: 5000)
+        let found = try await answer()
         guard format == .table else { return try Output.write(found.json + "\n", to: nil) }
         for remark in found.report.remarks { Output.warn(remark.printable) }
         if workload != nil, let one = found.report.workloads.first {
@@ -48,6 +75,47 @@ struct RiskCommand: AsyncParsableCommand {
                 ["RANK", "WORKLOAD", "SCORE", "BAND", "TREND", "IN 7 DAYS", "WHY", "FIRST"],
                 shown.map(Self.row)) + (more > 0 ? "and \(more) more\n" : ""), to: nil)
     }
+
+    /// The answer of the running monitor, else that of the records.
+    private func answer() async throws -> (json: String, report: ControlClient.Risk) {
+        var settings: Configuration
+        if let state {
+            settings = try control.file.read()
+            settings.monitor.stateDirectory = state
+        } else {
+            do { return try await control.client().risk(of: workload, limit: Self.most) } catch {
+                // A socket that is named is that of a running monitor.
+                guard control.socket == nil, error.isOfAbsentMonitor else { throw error }
+                settings = try control.file.read()
+                let store = settings.monitor.stateDirectory + "/lazaret.db"
+                guard Files.exists(store) else { throw error }
+            }
+        }
+        settings.model = model ?? settings.model
+        settings.inventory = inventory.path ?? settings.inventory
+        settings.monitor.workloads.environment = ProcessInfo.processInfo.environment
+        return try await stored(settings)
+    }
+
+    private func stored(
+        _ settings: Configuration
+    ) async throws -> (json: String, report: ControlClient.Risk) {
+        let names = try settings.inventory.map(InventoryInput.read)
+        // A monitor that has learnt nothing yet has no model.
+        let isThere = settings.model != nil || Files.exists(settings.modelFile)
+        let known =
+            isThere ? try ModelStore.readForJudging(settings.modelFile, inventory: names) : nil
+        let risk = try await StoredRisk(settings.monitor, model: known, inventory: names)
+        let report = try ReportState.reading(settings.monitor.stateDirectory) { store in
+            try risk.report(from: store, now: Clock.now())
+        }
+        guard let json = report.json(of: workload, limit: Self.most) else {
+            throw ControlError.refused(RiskReport.noWorkload(workload?.printable))
+        }
+        return (json, try ControlClient.Risk(json: json))
+    }
+
+    private static let most = 5000
 
     private static func sorted(
         _ workloads: [ControlClient.Risk.Workload], by order: Order
