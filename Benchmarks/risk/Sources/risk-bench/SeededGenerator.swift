@@ -1,0 +1,1 @@
+../../../../Tests/TestKit/SeededGenerator.swift
