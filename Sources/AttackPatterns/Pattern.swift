@@ -337,8 +337,7 @@ public enum Pattern: String, CaseIterable, Sendable {
                 ? window[.regularity] / 0.6 : 0
         case .slowRequests: return slowRequests(window, isAnomalous)
         case .lateralMovement:
-            guard isAnomalous(.newEdges), window[.newOutsidePeers] == 0 else { return 0 }
-            return window[.newEdges] > window[.newEdgeFailed] ? window[.newEdges] : 0
+            return isAnomalous(.newEdges) ? movement(window) : 0
         case .newService:
             guard window.hasUnknownPeers else { return 0 }
             return isAnomalous(.newEdges) || isAnomalous(.newPeers) || isAnomalous(.newNetworks)

@@ -206,6 +206,23 @@ struct PatternTests {
             found(window(held.merging([.bytesIn: 4_000_000]) { $1 }, scale: .medium)) == nil)
     }
 
+    /// A request to a new peer, or a ping, is not called movement: a new release does that, too.
+    @Test(arguments: [
+        (1, 0, UInt16(80), Pattern.newService), (2, 0, 5432, .newService),
+        (3, 0, 80, .lateralMovement), (4, 2, 80, .newService), (1, 0, 22, .lateralMovement),
+        (1, 0, 445, .lateralMovement), (1, 1, 22, .newService),
+    ])
+    func fewNewContactsAreNoMovement(new: Int, failed: Int, port: UInt16, pattern: Pattern) {
+        var found = window([
+            .newEdges: Float(new), .newEdgeFailed: Float(failed), .flows: Float(new),
+            .edges: Float(new),
+        ])
+        found.newContact = found.contact
+        found.newContact.port = port
+        let match = Pattern.match(found, isAnomalous: { $0 == .newEdges })
+        #expect(match?.pattern == pattern)
+    }
+
     @Test func aLongerWindowNeedsMore() {
         let sweep: [Feature: Float] = [.arpTargets: 20]
         #expect(found(window(sweep)) == .arpSweep)
