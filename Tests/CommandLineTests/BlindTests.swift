@@ -51,7 +51,9 @@ struct BlindTests {
         try eventually {
             let status = try Run("status", "--socket", socket).output
             let metrics = try ask("/metrics")
+            // It is alive: a restart would not make it see.
             return try status.contains(reason) && ask("/readyz").contains(reason)
+                && ask("/healthz") == "ok\n"
                 && metrics.contains("\nlazaret_capture_blind 1\n")
         }
     }

@@ -96,6 +96,43 @@ struct TriageTests {
         #expect(last.status == 0, "\(last.errors)")
     }
 
+    /// The state of an incident and the feedback on it say the same.
+    @Test func feedbackSetsTheStateAndKeepsTheComment() throws {
+        let (program, id) = try incident()
+        func triage() throws -> String {
+            try ask("GET", "/api/v1/incidents/\(id)").text
+                .firstMatch(of: /"triage":{[^}]*}/).map { String($0.0) } ?? ""
+        }
+        let set = try Run(
+            "incidents", "set", id, "acknowledged", "--comment", "mine", "--socket", bench.socket)
+        #expect(set.status == 0, "\(set.errors)")
+        for word in ["benign", "malicious"] {
+            let said = try Run("feedback", id, "--\(word)", "--socket", bench.socket)
+            #expect(said.status == 0, "\(said.errors)")
+            let now = try triage()
+            #expect(now.contains(#""state":"\#(word)","comment":"mine","by":""#), "\(now)")
+        }
+        #expect(try Run("feedback", id, "--withdraw", "--socket", bench.socket).status == 0)
+        #expect(try triage().contains(#""state":"acknowledged","comment":"mine""#))
+
+        // Closed is not opened again by feedback that is withdrawn.
+        #expect(try Run("incidents", "set", id, "benign", "--socket", bench.socket).status == 0)
+        #expect(try Run("incidents", "set", id, "closed", "--socket", bench.socket).status == 0)
+        #expect(try Run("feedback", id, "--withdraw", "--socket", bench.socket).status == 0)
+        #expect(try triage().contains(#""state":"closed""#))
+
+        // Feedback that cannot be written does not change the state.
+        let path = bench.scratch.path("clean.model.feedback.jsonl")
+        try? FileManager.default.removeItem(atPath: path)
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: false)
+        #expect(try Run("feedback", id, "--benign", "--socket", bench.socket).status == 1)
+        #expect(try triage().contains(#""state":"closed""#))
+        #expect(program.isRunning)
+        #expect(try audit().contains("triage  \(id)  malicious: mine"))
+        #expect(try Run("audit", "verify", "--state", bench.state).status == 0)
+    }
+
     @Test func aWrongTriageIsABadRequest() throws {
         let program = try bench.monitor()
         for body in [

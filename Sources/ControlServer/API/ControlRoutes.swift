@@ -44,7 +44,7 @@ enum ControlRoutes {
 
     private static let healthOperations: [Operation] = [
         Operation(
-            .get, "/healthz", "200 while packets are processed", access: .anyone,
+            .get, "/healthz", "200 while the packet loop runs", access: .anyone,
             answers: .plain, .unhealthy
         ) { context in
             health(context.hub, isReadiness: false)

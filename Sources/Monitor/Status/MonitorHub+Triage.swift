@@ -50,10 +50,9 @@ extension MonitorHub {
         guard let store else { throw .notRunning }
         do {
             return try Self.turn.withLock { _ in
-                let isKnown =
-                    try incidents.contains { $0.id == incident }
-                    || store.incident(id: incident) != nil
-                guard isKnown else { throw TriageError.noSuchIncident(incident) }
+                guard try isKnown(incident, store) else {
+                    throw TriageError.noSuchIncident(incident)
+                }
                 let before = try store.triage(of: [incident])[incident]
                 let change = try feedbackChange(incident, state, store, actor)
                 let triage = Triage(
@@ -75,6 +74,10 @@ extension MonitorHub {
         } catch let error as TriageError { throw error } catch let error as EventStoreError {
             throw .store(error)
         } catch { throw .feedback("\(error)") }
+    }
+
+    private func isKnown(_ incident: String, _ store: EventStore) throws -> Bool {
+        try incidents.contains { $0.id == incident } || store.incident(id: incident) != nil
     }
 
     /// How a state changes the feedback on the incident's alert; nil: not at all.
@@ -115,6 +118,7 @@ extension MonitorHub {
 
     /// Records feedback on an alert, with an entry in the audit trail, and uses it at once.
     ///
+    /// An incident whose first alert it is gets the state that agrees, and keeps its comment.
     public func judge(
         alert id: String, _ word: FeedbackWord, actor: String
     ) throws(TriageError) {
@@ -131,6 +135,7 @@ extension MonitorHub {
                 }
                 // First the audit trail: feedback that it lacks is not used.
                 try Self.record(word.rawValue, on: id, by: actor, store)
+                let before = try agree(id, word, actor, store)
                 do {
                     if let judgement, let event {
                         try FeedbackFile.add(
@@ -141,6 +146,7 @@ extension MonitorHub {
                         try FeedbackFile.withdraw(id, model: model)
                     }
                 } catch {
+                    if let before { try? store.record(before, of: id) }
                     try? Self.record("\(word.rawValue): failed: \(error)", on: id, by: actor, store)
                     throw error
                 }
@@ -149,6 +155,30 @@ extension MonitorHub {
             throw .store(error)
         } catch { throw .unrecorded("\(error)") }
         requestReload()
+    }
+
+    /// Sets the state of an incident to what the feedback on its first alert says. Feedback that is
+    /// withdrawn leaves the incident acknowledged, and one that is closed as it is.
+    ///
+    /// - Returns: what was said of the incident before; nil if nothing has changed.
+    private func agree(
+        _ id: String, _ word: FeedbackWord, _ actor: String, _ store: EventStore
+    ) throws -> Triage? {
+        guard try isKnown(id, store) else { return nil }
+        let now = Clock.now()
+        let before =
+            try store.triage(of: [id])[id] ?? Triage(.new, comment: "", actor: actor, time: now)
+        let state: Triage.State =
+            switch word {
+            case .benign: .benign
+            case .malicious: .malicious
+            case .withdrawn where [.benign, .malicious].contains(before.state): .acknowledged
+            case .withdrawn: before.state
+            }
+        guard state != before.state else { return nil }
+        try store.record(Triage(state, comment: before.comment, actor: actor, time: now), of: id)
+        noteIncidentChange()
+        return before
     }
 
     private static func record(
