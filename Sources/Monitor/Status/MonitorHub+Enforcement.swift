@@ -9,6 +9,16 @@ extension MonitorHub {
     /// has started.
     public var enforcement: EnforcementState? { enforcementSwitch?.current }
 
+    /// Says whether offenders are fenced now: the status is published once a second, and a switch
+    /// takes effect at once.
+    func noteMode(in status: inout MonitorStatus) {
+        guard let control = enforcementSwitch else { return }
+        let state = control.current
+        status.enforcement = state
+        status.isEnforcing = state.mode == .enforce
+        status.appliesRules = control.isReal
+    }
+
     /// Switches between observing and enforcing.
     ///
     /// - Parameters:

@@ -68,8 +68,12 @@ public final class MonitorHub: Sendable {
 
     // MARK: - State
 
-    /// The latest status; nil before the monitor has started.
-    public var status: MonitorStatus? { state.withLock { $0.status } }
+    /// The latest status, with the mode of now; nil before the monitor has started.
+    public var status: MonitorStatus? {
+        guard var status = state.withLock({ $0.status }) else { return nil }
+        noteMode(in: &status)
+        return status
+    }
 
     /// The rates of the last hour, oldest first.
     public var rates: [Rate] { state.withLock { $0.rates.rates } }

@@ -184,12 +184,7 @@ struct MonitorReporter {
             + [parts.recording?.status].compactMap(\.self).map(MonitorStatus.Sink.init)
         for index in status.sinks.indices { rising.apply(to: &status.sinks[index]) }
         status.entrances = hub.entrances
-        if let control = hub.enforcementSwitch {
-            let state = control.current
-            status.enforcement = state
-            status.isEnforcing = state.mode == .enforce
-            status.appliesRules = control.isReal
-        }
+        hub.noteMode(in: &status)
         status.modelFile = hub.modelPath
         status.history = parts.history?.status
         let runtime = parts.runtime.status
