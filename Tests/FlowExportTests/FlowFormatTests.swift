@@ -107,7 +107,13 @@ func objectsAreJSON(format: FlowFormat) throws {
 
 @Test(arguments: [80, 100, 160])
 func tablesFitTheirWidth(width: Int) {
-    for line in lines(.table, width: width) { #expect(line.utf8.count <= width, "\(line)") }
+    let all = lines(.table, width: width)
+    for line in all { #expect(line.utf8.count <= width, "\(line)") }
+    // The start has its day and its zone.
+    #expect(all[0].hasPrefix("START (UTC)"), "\(all)")
+    let start =
+        width < 114 ? #/\d\d-\d\d \d\d:\d\d:\d\d /# : #/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} /#
+    for line in all.dropFirst() { #expect(line.prefixMatch(of: start) != nil, "\(line)") }
 }
 
 @Test func messagesOfIPFIXAreComplete() {

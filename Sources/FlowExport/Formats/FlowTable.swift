@@ -4,7 +4,8 @@ internal import Timestamps
 
 /// A table for a terminal: lines no wider than the terminal, and optionally coloured.
 extension FlowText {
-    /// The positions of a table's columns for a given width. Narrow tables omit the duration.
+    /// The positions of a table's columns for a given width. Narrow tables omit the duration, and
+    /// year and milliseconds of the start.
     private struct Columns {
         let isNarrow: Bool
         let proto: Int
@@ -14,10 +15,10 @@ extension FlowText {
         let number: Int
 
         init(width: Int) {
-            isNarrow = width < 104
-            proto = isNarrow ? 13 : 24
+            isNarrow = width < 114
+            proto = isNarrow ? 15 : 35
             originator = proto + (isNarrow ? 5 : 6)
-            number = isNarrow ? 7 : 9
+            number = isNarrow ? 6 : 9
             // Three characters between the ends, two after the numbers, and the longest state.
             end = min(max((width - originator - 3 - number * 2 - 8) / 2, 12), 47)
         }
@@ -26,9 +27,9 @@ extension FlowText {
     package mutating func addTableHeader(width: Int) {
         let start = count
         let columns = Columns(width: width)
-        add("START")
+        add("START (UTC)")
         if !columns.isNarrow {
-            pad(to: start + 13)
+            pad(to: start + 24)
             add("LENGTH")
         }
         pad(to: start + columns.proto)
@@ -47,11 +48,13 @@ extension FlowText {
     package mutating func addTable(_ flow: borrowing FlowRecord, width: Int, isColoured: Bool) {
         let start = count
         let columns = Columns(width: width)
-        // The time of day in UTC in milliseconds: characters 11 to 22 of the time stamp.
+        // Of `2026-11-21T08:15:30.123456+0000`: date and milliseconds, or day and second.
         add(timestamp: flow.start)
-        moveToFront(from: start + 11, length: 12, to: start)
+        replace(at: start + 10, with: 32)
+        let first = columns.isNarrow ? 5 : 0
+        moveToFront(from: start + first, length: columns.isNarrow ? 14 : 23, to: start)
         if !columns.isNarrow {
-            pad(to: start + 13)
+            pad(to: start + 24)
             add(hundredths: flow.duration.inSeconds)
             add("s")
         }

@@ -99,6 +99,12 @@ package struct FlowText: ~Copyable {
         for offset in 0..<length { unsafe base[target + offset] = unsafe base[source + offset] }
     }
 
+    /// Replaces a byte.
+    mutating func replace(at position: Int, with byte: UInt8) {
+        precondition(position >= 0 && position < count)
+        unsafe base[position] = byte
+    }
+
     /// Removes the bytes after `end`.
     package mutating func truncate(to end: Int) { count = min(count, max(0, end)) }
 
