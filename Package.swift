@@ -502,7 +502,7 @@ let package = Package(
         tests(
             of: "Monitor",
             uses: [
-                "Timestamps", "SystemSupport", "NetworkAddresses", "PacketCapture",
+                "BaselineGraph", "Timestamps", "SystemSupport", "NetworkAddresses", "PacketCapture",
                 "PacketDecoding", "FlowMetering", "Workloads", "SenderAttribution",
                 "FeatureExtraction", "AttackPatterns", "AnomalyModel", "AnomalyDetection", "Events",
                 "EventDelivery", "EventStore", "Offline", "Recording", "StatusReport", "CrowdSec",

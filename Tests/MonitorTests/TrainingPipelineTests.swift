@@ -1,5 +1,6 @@
 import AnomalyDetection
 import AnomalyModel
+import BaselineGraph
 import Foundation
 import NetworkAddresses
 import PacketCapture
@@ -39,7 +40,12 @@ struct TrainingPipelineTests {
         var provenance = Model.Provenance()
         provenance.last = now
         provenance.inventory = inventory
-        return try #require(try pipeline?.model(provenance))
+        let known = try #require(pipeline?.progress(at: now).facts)
+        let model = try #require(try pipeline?.model(provenance))
+        // What the status counts while learning are contacts of names, as in the model.
+        let contacts = model.graph.namedEdges.count
+        #expect(known <= contacts && known > contacts / 2, "\(known) of \(contacts)")
+        return model
     }
 
     @Test func aModelLearnedInOnePassFindsAttacksWithoutFalseAlarms() throws {

@@ -110,7 +110,8 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         if second >= nextRefresh {
             nextRefresh = second + refreshSeconds
             let known = learnedGraph
-            factCount = known.edges.count
+            // Each edge stands there with its wild cards, too.
+            factCount = known.arriving(since: 0).values.reduce(0, +)
             arriving = known.arriving(since: second - (second - started.second) / 5)
             tracker.replaceGraph(known)
         }
