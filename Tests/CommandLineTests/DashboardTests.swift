@@ -103,6 +103,13 @@ struct DashboardTests {
         #expect(isSaved, "\(program.errors)")
         #expect(try ask("/api/v1/incidents/\(id)").contains("<b>seen<"))
         #expect(try browser.waits(for: "document.querySelector('.said') !== null"))
+        try browser.resize(to: 1400)
+        let isApart = try browser.evaluate(
+            """
+            (said => said.getBoundingClientRect().right + 8 <= said.closest('.marks')\
+            .nextElementSibling.getBoundingClientRect().left)(document.querySelector('.said'))
+            """)
+        #expect(isApart == "true", "the longest state touches the text")
         #expect(try browser.evaluate("document.querySelectorAll('#incidents b').length") == "0")
 
         // Muted for one pattern, and not any more.
