@@ -76,6 +76,8 @@ struct AuthenticationTests {
             for path in ["/api/v1/status", "/metrics", "/nothing", "/healthz/x"] {
                 let answer = try await ask(path, token)
                 #expect(try answer.isProblem(401, "Authorization: Bearer TOKEN"), "\(path)")
+                let isWrong = try answer.isProblem(401, "that is no token of this node")
+                #expect(isWrong == (token != nil), "\(token ?? "none") \(path)")
             }
         }
         for host in ["evil.example", "evil.example:9787", "127.0.0.1.evil.example", "", "[::2]"] {

@@ -66,7 +66,9 @@ struct AuthenticationMiddleware: Sendable {
             }
             guard Self.publicPaths.contains("/" + request.path.joined(separator: "/")) else {
                 throw ProblemDetails(
-                    .unauthorized, "send 'Authorization: Bearer TOKEN', the token of token_file")
+                    .unauthorized,
+                    (header == nil ? "" : "that is no token of this node; ")
+                        + "send 'Authorization: Bearer TOKEN', the token of token_file")
             }
             return Caller(name: "", mayAct: false)
         }
