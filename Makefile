@@ -11,13 +11,14 @@ OUT := out
 SWIFT_FLAGS := -c release -Xswiftc -enable-testing
 SWIFT_GATE := --explicit-target-dependency-import-check error
 
-.PHONY: help demo test sanitize build lint format captures manual strip install install-files uninstall deb package image dependencies clean
+.PHONY: help demo test sanitize build lint format captures manual docs strip install install-files uninstall deb package image dependencies clean
 
 help:
 	@echo "make demo      build, train on the clean sample capture, analyse the mixed one"
 	@echo "make test      lint, build and run every test"
 	@echo "make sanitize  every test under ThreadSanitizer and AddressSanitizer (an hour or so on two cores)"
 	@echo "make build     build .build/release/lazaret"
+	@echo "make docs      the documentation as a site in .build/site; a dead link is an error"
 	@echo "make strip     strip the program; symbols go to a separate file"
 	@echo "make install   program to $(PREFIX) (PREFIX=... to change), configuration, systemd unit, manual, completions"
 	@echo "make uninstall remove what was installed, except configuration and state"
@@ -60,6 +61,12 @@ manual: build
 	@command -v python3 >/dev/null || { echo "python3 is needed to write the manual: apt-get install python3" >&2; exit 1; }
 	scripts/manual.py $(LAZARET) config/lazaret.yaml $(MANUAL)
 	for shell in bash zsh fish; do $(LAZARET) --generate-completion-script $$shell > $(MANUAL)/$$shell; done
+
+# Needs no Swift.
+docs:
+	@scripts/install-dependencies.sh docs
+	.build/venv/bin/mkdocs build --strict --quiet
+	@echo "the first page is .build/site/index.html"
 
 # Makes $(LAZARET).stripped (the program to install) and $(LAZARET).debug (for debuggers).
 strip: build

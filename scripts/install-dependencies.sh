@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs missing C libraries that Lazaret is built with, on Debian and derivatives. With the word "test", also installs
-# all programs that the tests run. Services of installed packages are not started, neither now nor at the next boot.
+# all programs that the tests run; with the word "docs", only MkDocs, which makes a site of the documentation. Services of installed packages are not started, neither now nor at the next boot.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if ! command -v swift >/dev/null; then
+if [ "${1:-}" != docs ] && ! command -v swift >/dev/null; then
     echo "Swift 6.2 or newer is needed and 'swift' was not found." >&2
     echo "Install it from https://www.swift.org/install/linux/ and put it on the PATH." >&2
     exit 1
@@ -13,6 +13,7 @@ fi
 packages=(libpcap-dev libnftnl-dev libmnl-dev libsqlite3-dev libssl-dev libcurl4-openssl-dev)
 packages+=(libmicrohttpd-dev libyaml-dev libzstd-dev zlib1g-dev pkg-config)
 tools=()
+[ "${1:-}" != docs ] || packages=(python3 python3-venv)
 if [ "${1:-}" = test ]; then
     # Namespaces, firewall and captures.
     tools+=(iproute2 nftables conntrack tcpdump tcpreplay wireshark-common)
@@ -36,19 +37,21 @@ for package in "${packages[@]}" "${tools[@]}"; do installed "$package" || missin
 
 # Programs that Debian does not have.
 modules=()
-[ "${1:-}" = test ] && modules=(openapi-spec-validator kubernetes-validate)
+site=mkdocs==1.6.1
+[ "${1:-}" = docs ] && modules=("$site")
+[ "${1:-}" = test ] && modules=(openapi-spec-validator kubernetes-validate "$site")
 venv() {
     local module has=yes
-    for module in "${modules[@]}"; do [ -x ".build/venv/bin/$module" ] || has=; done
+    for module in "${modules[@]}"; do [ -x ".build/venv/bin/${module%%=*}" ] || has=; done
     [ -z "$has" ] || return 0
     echo "Installing ${modules[*]} in .build/venv"
     /usr/bin/python3 -m venv .build/venv
-    .build/venv/bin/pip install -q "${modules[@]}"
+    .build/venv/bin/python3 -m pip install -q "${modules[@]}"
 }
 # CrowdSec and its bouncer are only unpacked: the installation registers with a central server, and starts services.
 unpack() {
     local folder package
-    [ "${#modules[@]}" -gt 0 ] && [ ! -x .build/crowdsec/usr/bin/crowdsec-firewall-bouncer ] || return 0
+    [ "${#modules[@]}" -gt 1 ] && [ ! -x .build/crowdsec/usr/bin/crowdsec-firewall-bouncer ] || return 0
     command -v apt-get >/dev/null || return 0
     echo "Unpacking crowdsec in .build/crowdsec"
     folder=$(mktemp -d)

@@ -62,6 +62,50 @@ struct DocumentationTests {
         #expect(count > 60)
     }
 
+    static let mkdocs = Run.root.appendingPathComponent(".build/venv/bin/mkdocs").path
+
+    /// MkDocs makes a site of the pages, in which no link and no anchor is dead.
+    @Test(
+        .enabled(
+            if: FileManager.default.isExecutableFile(atPath: mkdocs),
+            "needs mkdocs in .build/venv"))
+    func thePagesBecomeASite() throws {
+        let scratch = try Scratch()
+        for name in ["docs", "README.md", "mkdocs.yml", "scripts", "config", "captures/README.md"]
+            + ["Benchmarks/detection/README.md", "CONTRIBUTING.md"]
+        {
+            let copy = scratch.url.appendingPathComponent(name)
+            try FileManager.default.createDirectory(
+                at: copy.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try FileManager.default.copyItem(at: Run.root.appendingPathComponent(name), to: copy)
+        }
+        func build() throws -> String {
+            try Namespace.command([
+                "sh", "-c", #""$0" build --strict --quiet -f "$1" 2>&1 || echo failed"#,
+                Self.mkdocs, scratch.path("mkdocs.yml"),
+            ])
+        }
+        #expect(try build() == "")
+        let site = scratch.url.appendingPathComponent(".build/site")
+        func page(_ name: String) throws -> String {
+            try String(contentsOf: site.appendingPathComponent(name), encoding: .utf8)
+        }
+        // The README is the first page; its links, and those to files of other folders, hold.
+        #expect(try page("index.html").contains(#"href="tutorial.html""#))
+        #expect(try page("install.html").contains(#"href="repository/config/compose.yaml""#))
+        #expect(
+            try page("repository/config/compose.yaml")
+                == String(
+                    contentsOf: Run.root.appendingPathComponent("config/compose.yaml"),
+                    encoding: .utf8))
+        for dead in ["[a](nowhere.md)", "[a](monitor.md#nowhere)", "[a](../config/nowhere)"] {
+            try "# Notes\n\n\(dead)\n".write(
+                toFile: scratch.path("docs/glossary.md"), atomically: true, encoding: .utf8)
+            let said = try build()
+            #expect(said.contains("nowhere") && said.hasSuffix("failed\n"), "\(dead): \(said)")
+        }
+    }
+
     /// The anchors of a page's headings, as GitHub makes them.
     private static func anchors(in page: String) -> Set<String> {
         Set(
