@@ -5,6 +5,7 @@ import Foundation
 import NetworkAddresses
 import PacketCapture
 import PacketDecoding
+import StatusReport
 import Testing
 import Workloads
 
