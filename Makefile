@@ -65,7 +65,7 @@ manual: build
 # Needs no Swift.
 docs:
 	@scripts/install-dependencies.sh docs
-	.build/venv/bin/mkdocs build --strict --quiet
+	.build/venv/bin/mkdocs build --strict
 	@echo "the first page is .build/site/index.html"
 
 # Makes $(LAZARET).stripped (the program to install) and $(LAZARET).debug (for debuggers).
