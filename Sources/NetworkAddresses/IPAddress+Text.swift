@@ -1,29 +1,47 @@
 extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
     /// Dotted quad, or RFC 5952 for IPv6.
     public var description: String {
+        var text = ShortText()
         if isIPv4 {
-            return "\(v4 >> 24).\(v4 >> 16 & 255).\(v4 >> 8 & 255).\(v4 & 255)"
+            for shift in stride(from: UInt32(24), through: 0, by: -8) {
+                if shift < 24 { text.append(UInt8(ascii: ".")) }
+                text.append(v4 >> shift & 255, radix: 10)
+            }
+            return text.string
         }
-        let groups = (0..<8).map {
-            UInt16(truncatingIfNeeded: ($0 < 4 ? high : low) >> (48 - UInt64($0 % 4) * 16))
-        }
-        let gap = Self.longestZeroRun(groups)
-        func hex(_ part: ArraySlice<UInt16>) -> String {
-            part.map { String($0, radix: 16) }.joined(separator: ":")
-        }
-        guard gap.count > 1 else { return hex(groups[...]) }
-        return hex(groups[..<gap.lowerBound]) + "::" + hex(groups[gap.upperBound...])
-    }
-
-    private static func longestZeroRun(_ groups: [UInt16]) -> Range<Int> {
-        var best = 0..<0
-        var start = 0
-        for (index, group) in groups.enumerated() {
-            guard group == 0 else {
-                start = index + 1
+        let gap = longestZeroRun
+        var index = 0
+        while index < 8 {
+            if index == gap.lowerBound, gap.count > 1 {
+                text.append(UInt8(ascii: ":"))
+                text.append(UInt8(ascii: ":"))
+                index = gap.upperBound
                 continue
             }
-            if index + 1 - start > best.count { best = start..<(index + 1) }
+            if index > 0, index != gap.upperBound || gap.count < 2 {
+                text.append(UInt8(ascii: ":"))
+            }
+            text.append(UInt32(group(index)), radix: 16)
+            index += 1
+        }
+        return text.string
+    }
+
+    /// The 16 bits of a group of an IPv6 address, the first is 0.
+    private func group(_ index: Int) -> UInt16 {
+        UInt16(truncatingIfNeeded: (index < 4 ? high : low) >> (48 - UInt64(index % 4) * 16))
+    }
+
+    /// The groups that RFC 5952 abbreviates, if they are more than one.
+    private var longestZeroRun: Range<Int> {
+        var best = 0..<0
+        var start = 0
+        for index in 0..<8 {
+            if group(index) != 0 {
+                start = index + 1
+            } else if index + 1 - start > best.count {
+                best = start..<(index + 1)
+            }
         }
         return best
     }
@@ -111,5 +129,35 @@ extension Substring {
             start = index(after: start)
         }
         return nil
+    }
+}
+
+/// The characters of an address, at most 39 and all ASCII, without memory of their own.
+private struct ShortText {
+    private var bytes = InlineArray<39, UInt8>(repeating: 0)
+    private var count = 0
+
+    mutating func append(_ byte: UInt8) {
+        bytes[count] = byte
+        count += 1
+    }
+
+    /// Appends a number below 65,536.
+    mutating func append(_ number: UInt32, radix: UInt32) {
+        var place: UInt32 = 1
+        while number / place >= radix { place *= radix }
+        while place > 0 {
+            let digit = UInt8(number / place % radix)
+            append(digit + (digit < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10))
+            place /= radix
+        }
+    }
+
+    var string: String {
+        do {
+            return String(copying: try UTF8Span(validating: bytes.span.extracting(first: count)))
+        } catch {
+            preconditionFailure("\(error): all bytes are ASCII")
+        }
     }
 }

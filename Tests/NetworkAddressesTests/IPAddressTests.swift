@@ -1,3 +1,4 @@
+import Glibc
 import NetworkAddresses
 import Testing
 
@@ -5,6 +6,7 @@ struct IPAddressTests {
     @Test(arguments: [
         "0.0.0.0", "10.1.2.3", "255.255.255.255", "::", "::1", "2001:db8::1", "fe80::1:0:0:5",
         "1:2:3:4:5:6:7:8", "1:0:3:4:5:6:7:8", "1::", "::5:6:7:8",
+        "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "1:2:3:4:5:6:7:0", "0:2:3:4:5:6:7:8",
     ])
     func canonicalTextIsUnchanged(text: String) throws {
         let address = try #require(IPAddress(text))
@@ -19,6 +21,25 @@ struct IPAddressTests {
     ])
     func otherSpellingsBecomeCanonical(text: String, canonical: String) throws {
         #expect(try #require(IPAddress(text)).description == canonical)
+    }
+
+    @Test func textsAreThoseOfTheCLibrary() throws {
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<2000 {
+            // Groups are often 0, and of any length. The first is not 0: the library writes
+            // addresses with an embedded IPv4 address differently.
+            var groups = (0..<8).map { _ in
+                UInt16.random(in: 0...1, using: &random) == 0
+                    ? 0 : UInt16.random(in: 0...UInt16.max, using: &random) >> UInt16.random(in: 0...15)
+            }
+            groups[0] |= 1
+            var bytes = groups.flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }
+            var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+            _ = inet_ntop(AF_INET6, &bytes, &text, socklen_t(text.count))
+            let address = try #require(IPAddress(bytes: bytes))
+            let expected = String(decoding: text.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
+            #expect(address.description == expected)
+        }
     }
 
     @Test(arguments: [
