@@ -49,6 +49,9 @@ package struct IdentityResolver: Sendable {
 
     package func identity(of address: IPAddress) -> Identity { identities.identity(of: address) }
 
+    /// Whether an address is in a network that an inventory or an engine names.
+    package func isInNetwork(_ address: IPAddress) -> Bool { identities.isInNetwork(address) }
+
     /// Whether two addresses have names of two different workloads.
     package func areNamedApart(_ one: IPAddress, _ other: IPAddress) -> Bool {
         let (one, other) = (identities.identity(of: one), identities.identity(of: other))

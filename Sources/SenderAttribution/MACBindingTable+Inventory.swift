@@ -45,20 +45,4 @@ extension MACBindingTable {
         records[mac] = record
         owners[address] = mac
     }
-
-    /// Applies the node's routing table: a MAC address is that of a next hop.
-    ///
-    /// A MAC address that training, inventory or engine know by other addresses is none: to answer
-    /// for the gateway in ARP makes no router.
-    package mutating func know(router mac: MACAddress, at gateways: Set<IPAddress>) {
-        guard mac != .zero, !mac.isGroup, records.count < Self.linkLimit || records[mac] != nil
-        else { return }
-        var record = records[mac] ?? Record()
-        guard
-            !record.isKnown || record.addresses.isEmpty
-                || record.addresses.contains(where: gateways.contains)
-        else { return }
-        record.isRouter = true
-        records[mac] = record
-    }
 }

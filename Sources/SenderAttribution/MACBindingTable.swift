@@ -15,6 +15,8 @@ public struct MACBindingTable: Sendable {
     static let newAddressAllowance = 2
     /// The greatest number of MAC addresses in the table.
     static let linkLimit = 65_536
+    /// The number of outside addresses that make a router of a host that answers for them.
+    static let routerAddresses = 3
     /// Seconds for which a MAC address counts as active.
     static let activeSeconds = 60
 
@@ -74,7 +76,9 @@ public struct MACBindingTable: Sendable {
     private var seconds: [IPAddress: (first: MACAddress, second: MACAddress)] = [:]
     /// In training, MAC addresses with an address that another one used before and after them.
     private var losers: [IPAddress: Set<MACAddress>] = [:]
-    private let isLearning: Bool
+    /// Outside addresses from which a host's MAC address completed handshakes.
+    var forwarded: [MACAddress: [IPAddress]] = [:]
+    let isLearning: Bool
     /// Whether every MAC address counts as known, because no training has seen any.
     private let trustsAll: Bool
 
@@ -241,10 +245,6 @@ public struct MACBindingTable: Sendable {
         return Sender(subject: own ?? source, isForeign: false, evidence: proof)
     }
 
-    /// Whether a MAC address may become a router by what it sends. One that training, inventory or
-    /// engine know as a host's may not.
-    private func mayBecomeRouter(_ record: Record) -> Bool { isLearning || !record.isKnown }
-
     /// Whether an address belongs to a MAC address that was itself seen in this run.
     private func isOwnersOwn(_ address: IPAddress, _ mac: MACAddress) -> Bool {
         guard isOthers(address, mac), let owner = owners[address] else { return false }
@@ -270,9 +270,6 @@ public struct MACBindingTable: Sendable {
         if record.lastSource == address { record.lastSource = .unspecified }
         records[owner] = record.addresses.isEmpty ? nil : record
     }
-
-    /// Whether `mac` may send with the addresses of others.
-    package func isRouter(_ mac: MACAddress) -> Bool { records[mac]?.isRouter == true }
 
     /// The MAC address that an address belongs to, other than `mac` and no router's; and whether
     /// training, inventory or engine say so.
@@ -355,23 +352,6 @@ public struct MACBindingTable: Sendable {
         if areNamedApart(source, own) { return false }
         let sameFamily = record.addresses.count { $0.isIPv4 == source.isIPv4 }
         return sameFamily == 0 || record.gained < Self.newAddressAllowance
-    }
-
-    /// Records a frame for an address that the destination MAC address does not own: the sign of a
-    /// next hop.
-    package mutating func noteNextHop(_ packet: Packet) {
-        let mac = packet.destinationMAC
-        // A tunnel's inner packet is not for the host with the frame's MAC address.
-        guard packet.kind == .ip, packet.tunnel == .none, !mac.isGroup, mac != .zero,
-            mac != packet.sourceMAC, var record = records[mac], !record.isRouter,
-            mayBecomeRouter(record),
-            packet.destination != record.lastForwarded,
-            !record.addresses.contains(packet.destination)
-        else { return }
-        record.lastForwarded = packet.destination
-        record.forwarded += 1
-        if record.forwarded >= 2 { record.isRouter = true }
-        records[mac] = record
     }
 
     /// The bindings that a baseline stores.

@@ -141,7 +141,7 @@ extension WindowTracker {
 
     private mutating func turnHand() { hand = hand + 1 < hosts.count ? hand + 1 : 0 }
 
-    private mutating func forget(_ slot: Int) -> Bool {
+    mutating func forget(_ slot: Int) -> Bool {
         hosts[slot].isLive = false
         setPlace(of: slot, to: nil)
         free.append(slot)

@@ -76,10 +76,43 @@ extension WindowTracker {
         if let sender = links.settledSender(of: packet, second: second) { return sender }
         let place = resolver.resolve(packet.source, in: graph).place
         let names = resolver
-        return links.sender(
+        let sender = links.sender(
             of: packet, second: second, isFromAfar: place == .outside || place == .gateway,
             isHeld: place == .group && !packet.source.isUnspecified || isHeldElsewhere(packet)
         ) { names.areNamedApart($0, $1) }
+        // A neighbour beyond the monitored networks may be a second router.
+        guard sender.isForeign, place == .outside && !sender.isOthers || place == .group,
+            resolver.resolve(sender.subject, in: graph).place == .outside
+        else { return sender }
+        return MACBindingTable.Sender(subject: packet.source, isForeign: false)
+    }
+
+    /// Notes that a packet's sender receives what is sent to its source address: it completes a
+    /// handshake, or accepts a connection. If the address is outside, and not the MAC address's own,
+    /// that forwards packets. With several such addresses it is a router, and what was charged to
+    /// it is dropped.
+    ///
+    /// Hosts of the known networks are none: two containers, or one and somebody outside, could
+    /// complete such handshakes together.
+    ///
+    /// - Returns: whether it became a router.
+    mutating func noteForwarded(_ packet: Packet) -> Bool {
+        guard packet.port == 0, packet.tunnel == .none,
+            let own = links.hostAddress(of: packet.sourceMAC), own != packet.source,
+            resolver.resolve(packet.source, in: graph).place == .outside,
+            !resolver.isInNetwork(own),
+            links.noteForwarded(packet.source, by: packet.sourceMAC)
+        else { return false }
+        if let slot = slots[own] { _ = forget(slot) }
+        return true
+    }
+
+    /// Whether a packet accepts a connection that another host asked for.
+    func accepts(_ packet: Packet, _ update: FlowUpdate) -> Bool {
+        guard packet.ipProtocol == 6, packet.tcpFlags & 0x12 == 0x12,
+            let slot = liveSlot(update.tag)
+        else { return false }
+        return hosts[slot].address == packet.destination && hosts[slot].mac != packet.sourceMAC
     }
 
     /// Attributes a packet by its port; nil where the port is no evidence.

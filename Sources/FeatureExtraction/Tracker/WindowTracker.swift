@@ -221,7 +221,10 @@ public struct WindowTracker: Sendable {
             if packet.ipProtocol == 17, packet.tunnel == .none { noteOuter(packet, tag) }
             return tag
         }
-        if update.events.contains(.answered) { links.noteNextHop(packet) }
+        if update.events.contains(.answered) {
+            links.noteNextHop(packet)
+            if accepts(packet, update) { _ = noteForwarded(packet) }
+        }
         if packet.port != 0, !isRelayed, !ports.isSettled(packet),
             let sender = portSender(of: packet), sender.isForeign || sender.isNobody
         {
@@ -292,6 +295,7 @@ public struct WindowTracker: Sendable {
         if update.events.contains(.acknowledged) {
             if isWitnessed(packet, update.tag, slot) { now[.proof] &+= Counters.high }
             noteHandshake(packet)
+            if packet.source != hosts[slot].address, noteForwarded(packet) { return }
         }
         if update.events.contains(.fromOriginator) {
             now[.packetsOut] &+= 1

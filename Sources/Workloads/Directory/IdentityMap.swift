@@ -101,6 +101,11 @@ public struct IdentityMap: Sendable {
             place: .inside, isNamed: false)
     }
 
+    /// Whether an address is in a network that an inventory or an engine names.
+    public func isInNetwork(_ address: IPAddress) -> Bool {
+        networks.contains { $0.prefix.contains(address) }
+    }
+
     private func name(of address: IPAddress) -> (name: String, image: String?)? {
         if let given = inventory.workload(of: address) { return (given.name, given.image) }
         if let holder = live[address] { return (holder.workload, holder.image) }

@@ -1,0 +1,65 @@
+package import NetworkAddresses
+package import PacketDecoding
+
+/// MAC addresses that forward packets of other hosts.
+extension MACBindingTable {
+    /// Whether `mac` may send with the addresses of others.
+    package func isRouter(_ mac: MACAddress) -> Bool { records[mac]?.isRouter == true }
+
+    /// The first address of a MAC address that is no router's.
+    package func hostAddress(of mac: MACAddress) -> IPAddress? {
+        guard let record = records[mac], !record.isRouter else { return nil }
+        return record.addresses.first
+    }
+
+    /// Whether a MAC address may become a router by what it sends. One that training, inventory or
+    /// engine know as a host's may not.
+    func mayBecomeRouter(_ record: Record) -> Bool { isLearning || !record.isKnown }
+
+    /// Applies the node's routing table: a MAC address is that of a next hop.
+    ///
+    /// A MAC address that training, inventory or engine know by other addresses is none: to answer
+    /// for the gateway in ARP makes no router.
+    package mutating func know(router mac: MACAddress, at gateways: Set<IPAddress>) {
+        guard mac != .zero, !mac.isGroup, records.count < Self.linkLimit || records[mac] != nil
+        else { return }
+        var record = records[mac] ?? Record()
+        guard
+            !record.isKnown || record.addresses.isEmpty
+                || record.addresses.contains(where: gateways.contains)
+        else { return }
+        record.isRouter = true
+        records[mac] = record
+    }
+
+    /// Records a frame for an address that the destination MAC address does not own: the sign of a
+    /// next hop.
+    package mutating func noteNextHop(_ packet: Packet) {
+        let mac = packet.destinationMAC
+        // A tunnel's inner packet is not for the host with the frame's MAC address.
+        guard packet.kind == .ip, packet.tunnel == .none, !mac.isGroup, mac != .zero,
+            mac != packet.sourceMAC, var record = records[mac], !record.isRouter,
+            mayBecomeRouter(record),
+            packet.destination != record.lastForwarded,
+            !record.addresses.contains(packet.destination)
+        else { return }
+        record.lastForwarded = packet.destination
+        record.forwarded += 1
+        if record.forwarded >= 2 { record.isRouter = true }
+        records[mac] = record
+    }
+
+    /// Records that a MAC address receives what is sent to an outside address that is not its own.
+    ///
+    /// - Returns: whether it became a router by that.
+    package mutating func noteForwarded(_ source: IPAddress, by mac: MACAddress) -> Bool {
+        guard records[mac]?.isRouter == false, forwarded[mac]?.contains(source) != true else {
+            return false
+        }
+        forwarded[mac, default: []].append(source)
+        guard forwarded[mac]?.count == Self.routerAddresses else { return false }
+        forwarded[mac] = nil
+        records[mac]?.isRouter = true
+        return true
+    }
+}
