@@ -120,17 +120,21 @@ extension Detector {
         return kinds.max { $0.strength < $1.strength }.flatMap { $0.strength >= 1 ? $0 : nil }
     }
 
-    /// A scan by several senders, each of which may stay below the amount of a scan.
+    /// A scan by several senders, each of which may stay below the amount of a scan, or in the
+    /// names of other hosts.
     private func scan(_ window: TargetWindow) -> Found? {
         let counts = window.counts
         let least = Float(WindowTracker.leastScan)
-        guard window.scale != .short, window.senders >= Self.leastScanners,
+        let isForged = counts[.forged] * 2 > counts.total
+        guard window.scale != .short, isForged || window.senders >= Self.leastScanners,
             window.ports >= least, !window.hasOneProber,
             (counts.opened - counts[.completed]) * 2 > counts.opened
         else { return nil }
         return Found(
             .verticalScan, Int(window.ports), usual: 0, least: least,
-            "probes of distinct ports that it does not serve, by several senders")
+            "probes of distinct ports that it does not serve, "
+                + (window.senders >= Self.leastScanners
+                    ? "by several senders" : "in the name of another host"))
     }
 
     /// Password guessing from many outside addresses.

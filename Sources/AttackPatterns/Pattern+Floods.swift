@@ -1,4 +1,5 @@
 package import FeatureExtraction
+import SenderAttribution
 
 /// Floods, and what looks like them.
 extension Pattern {
@@ -11,6 +12,9 @@ extension Pattern {
     private static let mostAnswered: Float = 100
     /// Queries that one of a client brings: a resolver asks several servers.
     private static let queriesEach: Float = 4
+    /// Contacts that a scanner has found, on pairs that are not in the baseline, by which its
+    /// handshakes are evidence for the scan.
+    private static let leastFound: Float = 4
     /// Packets of a flow that is not answered: the kernel repeats them.
     var packetsEach: Float { 4 }
 
@@ -44,20 +48,24 @@ extension Pattern {
         guard isAnomalous(.flows) || isAnomalous(.failed), window[.flowsPerEdge] > 10 else {
             return false
         }
-        // A server that refuses several of its clients is down: its clients only try again.
+        // A server that refuses several of its clients is down: its clients only try again, as
+        // often as a client does.
         return Float(window.outageCount) < max(window[.flows], 1) / 2
+            || window[.flows] > mostUsualRetries(window)
     }
 
     /// The unanswered and refused flows by which a client only tries again: no more than a client
     /// tries, or than its own clients ask. A client uses its own address.
     func retried(_ window: Window) -> Float {
         guard window[.foreignSources] == 0 else { return 0 }
-        let seconds = Float(window.scale.seconds)
         let new = min(Float(window.newUnanswered), window.unanswered)
         let usual = window.unanswered - new
-        let mostUsual = max(Self.mostRetries * seconds, window[.served] / 2)
-        return (usual <= mostUsual ? usual : 0)
-            + (new <= Self.mostNewRetries * seconds ? new : 0)
+        return (usual <= mostUsualRetries(window) ? usual : 0)
+            + (new <= Self.mostNewRetries * Float(window.scale.seconds) ? new : 0)
+    }
+
+    private func mostUsualRetries(_ window: Window) -> Float {
+        max(Self.mostRetries * Float(window.scale.seconds), window[.served] / 2)
     }
 
     /// Whether datagrams are answered, and clients asked for as many, as a resolver's queries.
@@ -77,9 +85,15 @@ extension Pattern {
     /// Why a window of scanning does not prove that its subject scanned, as text that follows a
     /// reason; nil if it does.
     package static func requestDoubt(about window: Window, _ pattern: Pattern) -> String? {
-        guard pattern == .verticalScan || pattern == .horizontalScan,
-            window.requestedPairs * 2 >= max(window[.newEdges], 1)
-        else { return nil }
+        guard pattern == .verticalScan || pattern == .horizontalScan else { return nil }
+        // Handshakes of the owner of an address with the services that it uses prove nothing about
+        // contacts that came to nothing: those may bear its address only.
+        let found = window[.newEdges] - window[.newEdgeFailed]
+        if window.evidence == .handshake, found < Self.leastFound {
+            return "; not fenced: what failed may have been sent by another host"
+        }
+        let tried = pattern == .verticalScan ? window[.ports] : window[.peers]
+        guard window.requestedPairs * 2 >= max(window[.newEdges], tried) else { return nil }
         return "; not fenced: its clients may have asked for these connections"
     }
 }

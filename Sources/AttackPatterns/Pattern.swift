@@ -270,6 +270,8 @@ public enum Pattern: String, CaseIterable, Sendable {
     private func strength(in window: Window, isAnomalous: (Feature) -> Bool) -> Float {
         let flows = max(window[.flows], 1)
         let failedShare = window.unanswered / flows
+        // A burst of contacts is no scan while their answers are on their way.
+        let triedShare = (window.unanswered - min(window.underWay, Self.mostUnderWay)) / flows
         let length = (Float(window.scale.seconds) / 10).squareRoot()
         switch self {
         case .spoofing:
@@ -292,13 +294,13 @@ public enum Pattern: String, CaseIterable, Sendable {
             guard isAnomalous(.ports) || isAnomalous(.newPorts) || isAnomalous(.newEdges) else {
                 return 0
             }
-            let fresh = window[.newPorts] >= window[.newPeers] ? freshlyFailed(window) : 0
-            guard window[.ports] >= window[.peers], failedShare > 0.5 else { return fresh }
+            let fresh = window[.newPorts] >= newPeers(window) ? freshlyFailed(window) : 0
+            guard window[.ports] >= window[.peers], triedShare > 0.5 else { return fresh }
             return max(fresh, window[.ports] / 10)
         case .horizontalScan:
             guard isAnomalous(.peers) || isAnomalous(.newEdges) else { return 0 }
-            let fresh = window[.newPeers] > window[.newPorts] ? freshlyFailed(window) : 0
-            guard window[.peers] > window[.ports], failedShare > 0.4 else { return fresh }
+            let fresh = newPeers(window) > window[.newPorts] ? freshlyFailed(window) : 0
+            guard window[.peers] > window[.ports], triedShare > 0.4 else { return fresh }
             return max(fresh, window[.peers] / 10)
         case .broadcastFlood:
             guard isAnomalous(.packetsOut) || isAnomalous(.icmpPackets) else { return 0 }
@@ -353,11 +355,26 @@ public enum Pattern: String, CaseIterable, Sendable {
     }
 
     /// The strength of a scan among the usual traffic: contacts that the baseline never used, most
-    /// of which failed.
+    /// of which failed, or so many ports of few hosts that no answers of another host explain it.
     private func freshlyFailed(_ window: Window) -> Float {
-        let (edges, failed) = (window[.newEdges], window[.newEdgeFailed])
-        return failed * 2 > edges ? min(edges, failed) / 10 : 0
+        let edges = window[.newEdges]
+        let underWay = min(window.newUnderWay, Self.mostUnderWay)
+        let failed = max(0, window[.newEdgeFailed] - underWay)
+        let isSweep =
+            failed >= Self.mostFailedPorts * (Float(window.scale.seconds) / 10).squareRoot()
+            && window[.newPorts] >= 10 * max(newPeers(window), 1)
+        return isSweep || failed * 2 > edges ? min(edges, failed) / 10 : 0
     }
+
+    /// Peers that are not in the baseline, by name or, outside, by address.
+    private func newPeers(_ window: Window) -> Float {
+        max(window[.newPeers], window[.newOutsidePeers])
+    }
+
+    /// Contacts that a client begins within half a second.
+    private static let mostUnderWay: Float = 64
+    /// Ports that a client of few hosts tries in vain in ten seconds.
+    private static let mostFailedPorts: Float = 50
 
     /// The strength of connections that are held open by a few bytes at a time (slowloris): the
     /// other end sends hardly more than acknowledgments.

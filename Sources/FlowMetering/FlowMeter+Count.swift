@@ -92,7 +92,10 @@ extension FlowMeter {
         let isFromOriginator = bits.contains(.originatorIsHigh) == fromHigh
         if isFromOriginator { events.insert(.fromOriginator) }
         if bits.contains(.midstream) { events.insert(.midstream) }
-        if !isFromOriginator, !bits.contains(.answered) {
+        let isStray =
+            isTCP && packet.tcpFlags & 0x04 != 0 && !isFromOriginator
+            && isStrayReset(packet, slot, fromHigh: fromHigh)
+        if !isFromOriginator, !bits.contains(.answered), !isStray {
             table[slot].bits.insert(.answered)
             events.insert(.answered)
         }
@@ -100,7 +103,13 @@ extension FlowMeter {
             let segment = table[slot, fromHigh: fromHigh].follow(&packet)
             if segment.isRetransmission { events.insert(.retransmission) }
             let flags = packet.tcpFlags
-            if segment.newLetters != 0 || flags & 0x04 != 0 || !bits.contains(.established) {
+            // Who sends a SYN/ACK has not refused the connection: another host sent the RST.
+            if segment.newLetters & 2 != 0, !isFromOriginator, bits.contains(.refused) {
+                events.formUnion([.answered, .reset])
+            }
+            if isStray {
+                table[slot].noteAll(segment.newLetters, fromOriginator: false)
+            } else if segment.newLetters != 0 || flags & 0x04 != 0 || !bits.contains(.established) {
                 table[slot].noteAll(segment.newLetters, fromOriginator: isFromOriginator)
                 table[slot].turn(flags, isFromOriginator, &events)
                 if events.contains(.established),
@@ -132,6 +141,20 @@ extension FlowMeter {
             wheel.remove(slot, from: table)
             wheel.insert(slot, deadline: clock + close, in: table)
         }
+    }
+
+    /// Whether a RST is no answer to the SYN before it: it does not acknowledge that, so the
+    /// originator ignores it (RFC 9293, 3.10.7.3), and anybody can have sent it.
+    @inline(never)
+    private func isStrayReset(_ packet: Packet, _ slot: Int32, fromHigh: Bool) -> Bool {
+        let (synLetter, synAckLetter): (UInt8, UInt8) = (1, 2)
+        let asked = table[slot, fromHigh: !fromHigh]
+        guard asked.letters & synLetter != 0,
+            table[slot, fromHigh: fromHigh].letters & synAckLetter == 0
+        else { return false }
+        // Data in the SYN need not be acknowledged.
+        return packet.tcpFlags & 0x10 == 0
+            || asked.nextSequence &- packet.tcpAcknowledgment >= 0x1_0000
     }
 
     /// Notes what a responder's packet says: an SCTP association that it refuses at once, and echo

@@ -37,7 +37,8 @@ public struct FlowUpdate: Sendable, BitwiseCopyable {
         public static let started = Events(rawValue: 1)
         /// The packet travels from originator to responder.
         public static let fromOriginator = Events(rawValue: 2)
-        /// The responder's first packet.
+        /// The responder's first packet. Of a SYN/ACK, and with `.reset`: after a RST that refused
+        /// the connection in the responder's name.
         public static let answered = Events(rawValue: 4)
         /// TCP: the three-way handshake is complete.
         public static let established = Events(rawValue: 8)

@@ -164,12 +164,19 @@ public struct DNSMessage: Sendable, BitwiseCopyable {
     /// Labels of the first question's name.
     public var labelCount: UInt8 = 0
     /// Shannon entropy of the name's bytes before its last two labels, in hundredths of a bit per
-    /// byte; of the whole name if it has no more than two labels.
+    /// byte; of the whole name if it has no more than two labels. Without the digits of an address
+    /// that it begins with, as in questions to block lists.
     public var nameEntropyHundredths: UInt16 = 0
     /// Of the whole lower-cased name.
     public var nameDigest = NameDigest.none
     /// Whether the first question's name stands for an address (`in-addr.arpa`, `ip6.arpa`).
     public var isReverse = false
+    /// Whether the first question's name is below a domain that does not exist outside of a site:
+    /// `local`, `internal` and their like.
+    public var isLocal = false
+    /// Bytes that the first question's name can carry: its length, but half a byte for each digit
+    /// of such an address.
+    public var dataLength: UInt8 = 0
     /// The number of the listed name that the first question's name is, or is below; 0: none.
     public var listedName: UInt32 = 0
     /// Number of answer records in the header.

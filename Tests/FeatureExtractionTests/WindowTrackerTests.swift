@@ -34,6 +34,7 @@ private struct Bench {
         tracker.advance(to: packet.time)
         takeWindows()
         var update = FlowUpdate()
+        update.start = packet.time
         update.events = events
         update.tag = tag
         return tracker.observe(packet, update) ?? tag

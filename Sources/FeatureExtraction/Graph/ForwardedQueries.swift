@@ -12,17 +12,31 @@ struct ForwardedQueries: Sendable {
     private var allowances = Allowances(bits: 8, seconds: 5)
     /// Further names for each query.
     private static let namesEach = 2
+    /// Name servers that its clients' queries make a resolver try, ten seconds later at most: a
+    /// domain may name many that do not answer.
+    private var servers = Allowances(bits: 8, seconds: 10)
+    private static let serversEach = 16
 
     /// Records that a client asked `server` for a name.
-    mutating func note(_ name: NameDigest, askedOf server: IPAddress, second: Int) {
+    mutating func note(_ name: NameDigest, askedOf server: IPAddress) {
         let key = Self.key(name, server)
         asked[Int(key >> 51)] = key
+    }
+
+    /// Records that a client asked a server that is known to answer it.
+    mutating func noteClient(of server: IPAddress, second: Int) {
         allowances.add(Self.namesEach, at: allowances.place(of: server), second: second)
+        servers.add(Self.serversEach, at: servers.place(of: server), second: second)
     }
 
     /// Whether clients' queries explain that `server` asks for another name now.
     mutating func isExplained(by server: IPAddress, second: Int) -> Bool {
         allowances.take(at: allowances.place(of: server), second: second)
+    }
+
+    /// Whether clients' queries explain that `server` asks a name server that it never asked.
+    mutating func explainsContact(of server: IPAddress, second: Int) -> Bool {
+        servers.take(at: servers.place(of: server), second: second)
     }
 
     /// Whether a client has sent `server` a query for the name that `server` queries now.

@@ -41,6 +41,24 @@ struct Arrivals: Sendable {
     /// By the destination's IP and MAC address.
     private var hops = [Place](repeating: Place(), count: 4096)
 
+    /// By an address, and the MAC address to which its owner hands on what it receives there.
+    private var delegates = [Place](repeating: Place(), count: 256)
+
+    /// Notes that the owner of a packet's destination hands the packet on to another host, as a
+    /// balancer does whose servers answer their clients directly.
+    mutating func delegate(_ packet: Packet, second: Int) {
+        let key = Self.key(packet.destination, packet.destinationMAC)
+        delegates[Int(key >> 56)] = Place(key: key, second: second)
+    }
+
+    /// Whether a packet's source address is one whose owner hands packets on to its sender's MAC
+    /// address.
+    func isDelegated(_ packet: Packet, second: Int) -> Bool {
+        let key = Self.key(packet.source, packet.sourceMAC)
+        let place = delegates[Int(key >> 56)]
+        return place.key == key && second - place.second <= Self.routeSeconds
+    }
+
     /// Notes a packet that opened a flow.
     ///
     /// - Parameter isRouted: whether a router sent it.

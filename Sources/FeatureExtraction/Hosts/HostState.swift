@@ -25,7 +25,7 @@ enum Counter: Int {
     /// Packets in the high bits, their bytes in the low bits.
     case icmp
     /// Flows to services that ask for a login below; above, refusals by services that refuse
-    /// several of their clients, of flows and of logins.
+    /// several of their clients, of flows and of logins, and flows that another host cut off.
     case logins
     /// TCP flows whose handshake was completed above, frames with another's source address below.
     case proof
@@ -161,6 +161,10 @@ struct HostState: Sendable {
     var witness: UInt64 = 0
     /// Unanswered flows opened in the current second, which is too early to count them as failed.
     var pending: UInt64 = 0
+    /// Those of them that were opened in its last half, whose answers may be on their way when it
+    /// ends; and of these, those on new pairs.
+    var underWay: UInt32 = 0
+    var newUnderWay: UInt32 = 0
     /// Flows that it opened, and probes that it sent, in the current second.
     var probes: UInt32 = 0
     /// Tracks whose flow was opened in the current second and has sent no request yet.
@@ -186,7 +190,8 @@ struct HostState: Sendable {
     var arpTargets = DistinctWindow()
     var foreignSources = DistinctWindow()
     var protocols = DistinctWindow()
-    /// Pairs that are not in the baseline, to which a client may have asked it to connect.
+    /// Pairs that are not in the baseline, or are name servers, to which a client may have asked it
+    /// to connect.
     var requested = DistinctWindow()
     var unsolicited = UnsolicitedWindow() {
         didSet { isDirty = true }
@@ -231,8 +236,42 @@ struct HostState: Sendable {
     /// Numbers for a flow's peer, its service, and both together.
     static func keys(of packet: Packet) -> (peer: UInt64, service: UInt64, edge: UInt64) {
         let peer = packet.destination.high ^ DistinctWindow.mix(packet.destination.low)
-        let service = UInt64(packet.ipProtocol) << 16 | UInt64(packet.destinationPort)
+        let service = UInt64(packet.ipProtocol) << 16 | UInt64(port(of: packet))
         return (peer, service, DistinctWindow.mix(peer &+ service))
+    }
+
+    /// The destination port; the first one for those that traceroute and tracepath count through,
+    /// one for each probe of a path, and that no service has.
+    private static func port(of packet: Packet) -> UInt16 {
+        guard packet.ipProtocol == 17 else { return packet.destinationPort }
+        switch packet.destinationPort {
+        case 33_434...33_534: return 33_434
+        case 44_444...44_475: return 44_444
+        default: return packet.destinationPort
+        }
+    }
+
+    /// Counts a flow that is opened in the current second.
+    mutating func expectAnswer(_ start: Timestamp, isNew: Bool) {
+        pending &+= 1
+        guard Self.isLate(start) else { return }
+        underWay &+= 1
+        newUnderWay &+= isNew ? 1 : 0
+    }
+
+    /// Counts the answer to such a flow.
+    mutating func noteAnswer(_ start: Timestamp, isNew: Bool) {
+        pending -= min(pending, 1)
+        guard Self.isLate(start) else { return }
+        underWay -= min(underWay, 1)
+        newUnderWay -= isNew ? min(newUnderWay, 1) : 0
+    }
+
+    /// Waits for no more answers: the second has ended.
+    mutating func endSecond() { (pending, underWay, newUnderWay) = (0, 0, 0) }
+
+    private static func isLate(_ start: Timestamp) -> Bool {
+        start.nanosecondOfSecond >= 500_000_000
     }
 
     /// Counts a packet with data, if it is the first one of a tracked flow.

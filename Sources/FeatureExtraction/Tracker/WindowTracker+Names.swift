@@ -4,14 +4,28 @@ import Timestamps
 
 /// DNS questions of hosts.
 extension WindowTracker {
+    /// Notes that a host asks a server which the baseline knows as its resolver: what this asks for
+    /// itself may be part of the answer. Any host can find another that asks it something.
+    mutating func noteClient(_ packet: Packet, _ tag: UInt32) {
+        guard packet.destinationPort == 53, mode == .training || tag & Self.newEdgeBit == 0,
+            !isToItself(packet)
+        else { return }
+        relay.noteClient(of: packet.destination, second: second)
+    }
+
     /// Counts a question that the host in `slot` asked for itself.
-    mutating func noteQuestion(_ packet: Packet, _ slot: Int, _ now: inout Counters) {
+    ///
+    /// - Parameter isAskedOfUsual: whether the baseline knows its server as such.
+    mutating func noteQuestion(
+        _ packet: Packet, _ slot: Int, isAskedOfUsual: Bool, _ now: inout Counters
+    ) {
         let isNew = noteName(packet.dns.nameDigest, slot)
         if !relay.isExplained(by: hosts[slot].address, second: second) {
             now[.dnsQueries] &+= 1
-            // The length and the digits of an address say nothing about who asks for it.
-            if !packet.dns.isReverse {
-                let length = UInt64(packet.dns.nameLength)
+            // The length and the digits of an address say nothing about who asks for it. Nor do
+            // names that no server outside answers, with which a resolver tries its search domains.
+            if !packet.dns.isReverse, !(packet.dns.isLocal && isAskedOfUsual) {
+                let length = UInt64(packet.dns.dataLength)
                 now[.dnsNames] &+= UInt64(packet.dns.nameEntropyHundredths) << 32 | length
                 if length > Self.ordinaryName, isNew,
                     hosts[slot].longNames.note(packet.dns.nameDigest)

@@ -32,7 +32,7 @@ extension WindowTracker {
         let tag = charge(packet, peer, sender, slot)
         var tagged = update
         tagged.tag = tag
-        hosts[slot].pending &+= 1
+        hosts[slot].expectAnswer(packet.time, isNew: tag & Self.newEdgeBit != 0)
         count(packet, tagged)
         return tag
     }
@@ -66,6 +66,7 @@ extension WindowTracker {
         let novelty = Novelty(subject, peer, service, packet.destination, graph, epoch)
         note(packet, novelty, peer, slot)
         if novelty.isNewEdge, !sender.isForeign { noteRequested(packet, slot) }
+        if packet.destinationPort == 53, !sender.isForeign { noteNameServer(packet, slot) }
         if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
         if indicators != nil { noteListedAddress(packet, slot) }
         let tag =

@@ -45,7 +45,7 @@ extension WindowTracker {
     }
 
     private mutating func endSecond(of slot: Int) {
-        hosts[slot].pending = 0
+        hosts[slot].endSecond()
         let last = hosts[slot].lastSecond
         let silence = second - last
         guard silence > Scale.long.bucketSeconds else {
@@ -99,6 +99,7 @@ extension WindowTracker {
         var early = window
         early.earlyTime = time
         early.unanswered = max(0, early.unanswered - pending)
+        (early.underWay, early.newUnderWay) = (0, 0)
         early.newUnanswered = max(0, early.newUnanswered - Int(state.pending))
         let failed = Feature.newEdgeFailed.rawValue
         early.values[failed] = max(0, early.values[failed] - pending)
@@ -151,6 +152,8 @@ extension WindowTracker {
         window.unsolicitedContact = hosts[slot].unsolicited.contact
         hosts[slot].fill(&window.values, scale, second)
         window.unanswered = hosts[slot].unanswered(scale)
+        window.underWay = Float(hosts[slot].underWay)
+        window.newUnderWay = Float(hosts[slot].newUnderWay)
         let new = sum.high(.newEdges)
         window.newUnanswered = Int(new - min(new, sum.low(.newEdges)))
         window.requestedPairs = hosts[slot].requested.count(scale, at: second)

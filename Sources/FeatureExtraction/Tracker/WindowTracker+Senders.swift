@@ -14,6 +14,9 @@ extension WindowTracker {
         // The packet is counted for its first sender, who may have sent it to any host that
         // forwards packets.
         if sender.isForeign, arrivals.isForwarded(packet, second: second) {
+            if ports.owner(of: packet.destination) == packet.port {
+                arrivals.delegate(packet, second: second)
+            }
             noteForwarding(packet, sender, slot)
             return
         }
@@ -22,6 +25,13 @@ extension WindowTracker {
         hosts[slot].now[.packetsOut] &+= 1
         hosts[slot].now[.bytesOut] &+= UInt64(packet.ipLength)
         hosts[slot].lastSecond = second
+    }
+
+    /// Whether a host answers in the name of another that hands it its packets.
+    func isDelegated(_ packet: Packet, _ update: FlowUpdate) -> Bool {
+        !update.events.contains(.fromOriginator) && packet.tunnel == .none
+            && arrivals.isDelegated(packet, second: second)
+            && ports.mayHave(packet.sourceMAC, at: packet.port)
     }
 
     /// Whether a packet comes from the very host that it is addressed to, whatever its source
@@ -216,6 +226,13 @@ extension WindowTracker {
     /// Notes a connection that a message of a client may explain.
     mutating func noteRequested(_ packet: Packet, _ slot: Int) {
         guard requests.take(packet.source, second: second) else { return }
+        hosts[slot].requested.insert(
+            HostState.keys(of: packet).edge, second: second, isNovel: false)
+    }
+
+    /// Notes a name server that a resolver asks because of its clients' questions.
+    mutating func noteNameServer(_ packet: Packet, _ slot: Int) {
+        guard relay.explainsContact(of: hosts[slot].address, second: second) else { return }
         hosts[slot].requested.insert(
             HostState.keys(of: packet).edge, second: second, isNovel: false)
     }

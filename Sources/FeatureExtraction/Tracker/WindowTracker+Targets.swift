@@ -67,7 +67,8 @@ extension WindowTracker {
         var contact = Contact(to: packet, second: second)
         contact.address = packet.source
         targets.update(slot, second) { state in
-            state.note(sender: subject ?? packet.source, from: contact)
+            state.note(
+                sender: subject ?? packet.source, isKnown: subject != nil, from: contact)
             if let subject { state.vote(for: subject) }
             if let kind {
                 state.count(kind.rawValue)

@@ -208,7 +208,7 @@ public struct WindowTracker: Sendable {
             noteRare(packet, update)
         }
         if packet.dns.kind == .query, packet.destinationPort == 53, !isToItself(packet) {
-            relay.note(packet.dns.nameDigest, askedOf: packet.destination, second: second)
+            relay.note(packet.dns.nameDigest, askedOf: packet.destination)
         }
         if packet.fragment == .later, update.flow < 0 {
             countOrphan(packet)
@@ -226,7 +226,8 @@ public struct WindowTracker: Sendable {
             if accepts(packet, update) { _ = noteForwarded(packet) }
         }
         if packet.port != 0, !isRelayed, !ports.isSettled(packet),
-            let sender = portSender(of: packet), sender.isForeign || sender.isNobody
+            let sender = portSender(of: packet), sender.isForeign || sender.isNobody,
+            !isDelegated(packet, update)
         {
             countInjected(packet, sender)
             // Whoever sent it, the host received it.
@@ -313,10 +314,12 @@ public struct WindowTracker: Sendable {
             }
             let peer = resolver.resolve(packet.destination, in: graph)
             if peer.place == .outside { now[.bytesOutside] &+= UInt64(packet.ipLength) }
+            if packet.dns.kind == .query { noteClient(packet, update.tag) }
             if packet.dns.kind == .query,
                 !relay.isRelayed(packet.dns.nameDigest, by: hosts[slot].address)
             {
-                noteQuestion(packet, slot, &now)
+                noteQuestion(
+                    packet, slot, isAskedOfUsual: update.tag & Self.newEdgeBit == 0, &now)
             }
         } else {
             now[.bytesIn] &+= UInt64(packet.ipLength)
@@ -334,8 +337,10 @@ public struct WindowTracker: Sendable {
         }
         if update.events.contains(.answered), update.tag & Self.answerBit == 0 {
             noteAnswer(packet, isRefusal: update.events.contains(.refused))
-            if (update.tag & Self.oddSecondBit != 0) == (second & 1 == 1) {
-                hosts[slot].pending -= min(hosts[slot].pending, 1)
+            if (update.tag & Self.oddSecondBit != 0) == (second & 1 == 1),
+                second - update.start.second < 2
+            {
+                hosts[slot].noteAnswer(update.start, isNew: update.tag & Self.newEdgeBit != 0)
             }
             if update.events.contains(.refused) {
                 if update.tag & Self.newEdgeBit == 0, graph != nil {
@@ -345,6 +350,10 @@ public struct WindowTracker: Sendable {
                 }
             } else {
                 now[.accepted] &+= 1
+                // Somebody cut it off: another try is no more than one of a service that is down.
+                if update.events.contains(.reset), packet.tcpFlags & 0x12 == 0x12 {
+                    now[.logins] &+= Counters.high
+                }
                 if update.tag & Self.newEdgeBit != 0 { now[.newEdges] &+= 1 }
                 let service = Service(ipProtocol: packet.ipProtocol, port: packet.sourcePort)
                 if service.asksForLogin { now[.logins] &+= 1 }

@@ -19,7 +19,7 @@ public struct TargetWindow: Sendable {
     /// The counts that are usual in as many seconds: the lower quartiles of the last ten minutes,
     /// which a flood of some minutes does not raise. All are 0 if the target is new.
     public var usual: TargetCounts
-    /// Whether one sender sent most of the packets to such ports.
+    /// Whether one known sender sent most of the packets to such ports.
     public var hasOneProber: Bool
     /// The last packet's source, destination port and protocol.
     public var contact: Contact
@@ -109,7 +109,9 @@ struct TargetState: Sendable {
         newestSecond = second
     }
 
-    mutating func note(sender: IPAddress, from contact: Contact) {
+    /// - Parameter isKnown: whether the sender is the host that has this address, and not an
+    ///   unknown one that uses it.
+    mutating func note(sender: IPAddress, isKnown: Bool, from contact: Contact) {
         self.contact = contact
         senders.insert(
             sender.high ^ DistinctWindow.mix(sender.low), second: contact.second, isNovel: false)
@@ -121,7 +123,9 @@ struct TargetState: Sendable {
                 UInt64(contact.ipProtocol) << 17 | UInt64(port) << 1 | 1, second: contact.second,
                 isNovel: false)
             probes += 1
-            if proberVotes == 0 {
+            if !isKnown {
+                proberVotes -= min(proberVotes, 1)
+            } else if proberVotes == 0 {
                 (prober, proberVotes) = (sender, 1)
             } else {
                 proberVotes += prober == sender ? 1 : -1

@@ -33,7 +33,7 @@ public struct Window: Sendable {
     /// TCP flows that were answered, and that the subject's address reset without using the answer.
     public var resetCount = 0
     /// Flows to services that the subject is known to use, refused by servers that refuse several
-    /// of their clients; and logins that these refused.
+    /// of their clients; logins that these refused; and flows that another host cut off.
     public var outageCount = 0
     /// Of `.failedLogins`, those that the server refused: it said so, or closed the connection
     /// early.
@@ -78,8 +78,12 @@ public struct Window: Sendable {
     public var unanswered: Float
     /// Of these, flows to pairs that are not in the baseline.
     public var newUnanswered = 0
-    /// Pairs that are not in the baseline, to which clients may have asked the subject to connect:
-    /// no more than they sent it messages.
+    /// Of the unanswered flows, those that were opened in the last half of the last second: their
+    /// answers may be on their way. And of these, flows to pairs that are not in the baseline.
+    public var underWay: Float = 0
+    public var newUnderWay: Float = 0
+    /// Pairs to which clients may have asked the subject to connect, no more than they sent it
+    /// messages: those that are not in the baseline, and name servers.
     public var requestedPairs: Float = 0
     /// The last flow it opened.
     public var contact: Contact

@@ -77,18 +77,28 @@ extension PacketDecoder {
             return true
         }
         message.nameLength = UInt8(truncatingIfNeeded: nameLength &- 1)
+        message.dataLength = message.nameLength
         message.questionType = frame.u16(at &+ 1)
         guard options.describesNames else { return true }
         message.nameDigest = hasher.digest()
         message.isReverse = isReverse(
             frame, from: start, suffixAt: start &+ secondLastStart, count: nameLength,
             labels: Int(message.labelCount))
+        message.isLocal = isLocal(
+            frame, from: start, lastAt: start &+ lastStart, suffixAt: start &+ secondLastStart)
+        // An address is 32 digits and as many dots, for 16 bytes.
+        let isOfAddress =
+            message.labelCount >= 34 && !message.isReverse
+            && isHexadecimal(frame, from: start, labels: 32)
+        if isOfAddress { message.dataLength &-= 48 }
         if listedNames != nil, message.kind == .query {
             message.listedName = listedName(frame, from: start, count: nameLength)
         }
         let measured = message.labelCount > 2 ? secondLastStart : nameLength
+        // Its digits say nothing about who asks for it.
+        let skipped = isOfAddress ? 64 : 0
         message.nameEntropyHundredths = entropyTable.entropyHundredths(
-            of: frame, from: start, count: measured)
+            of: frame, from: start &+ skipped, count: measured &- skipped)
         return true
     }
 
@@ -119,6 +129,45 @@ extension PacketDecoder {
             at &+= length &+ 1
         }
         return true
+    }
+
+    /// Whether the first labels of a name are hexadecimal digits.
+    private func isHexadecimal(_ frame: FrameBytes, from start: Int, labels: Int) -> Bool {
+        for label in 0..<labels {
+            let byte = Self.lowered(frame.u8(start &+ 2 &* label &+ 1))
+            guard frame.u8(start &+ 2 &* label) == 1, 48...57 ~= byte || 97...102 ~= byte else {
+                return false
+            }
+        }
+        return true
+    }
+
+    /// Whether the last label is a domain that is not delegated: RFC 6762 (3 and appendix G),
+    /// RFC 8375 (`home.arpa`), and ICANN's resolution on `internal`.
+    private func isLocal(
+        _ frame: FrameBytes, from start: Int, lastAt last: Int, suffixAt suffix: Int
+    ) -> Bool {
+        let length = Int(frame.u8(last))
+        guard 3...8 ~= length, last > start else { return false }
+        var label: UInt64 = 0
+        for offset in 1...length {
+            label = label << 8 | UInt64(Self.lowered(frame.u8(last &+ offset)))
+        }
+        switch label {
+        // local, internal, intranet, private, corp, home, lan
+        case 0x6C_6F63_616C, 0x696E_7465_726E_616C, 0x696E_7472_616E_6574, 0x70_7269_7661_7465,
+            0x636F_7270, 0x686F_6D65, 0x6C_616E:
+            return true
+        // arpa, below home
+        case 0x6172_7061:
+            guard frame.u8(suffix) == 4 else { return false }
+            var domain: UInt64 = 0
+            for offset in 1...4 {
+                domain = domain << 8 | UInt64(Self.lowered(frame.u8(suffix &+ offset)))
+            }
+            return domain == 0x686F_6D65
+        default: return false
+        }
     }
 
     /// The number of the longest listed suffix of a name of `count` bytes without the root; or 0.
