@@ -29,8 +29,10 @@ struct IPAddressTests {
             // Groups are often 0, and of any length. The first is not 0: the library writes
             // addresses with an embedded IPv4 address differently.
             var groups = (0..<8).map { _ in
-                UInt16.random(in: 0...1, using: &random) == 0
-                    ? 0 : UInt16.random(in: 0...UInt16.max, using: &random) >> UInt16.random(in: 0...15)
+                Bool.random(using: &random)
+                    ? 0
+                    : UInt16.random(in: 0...UInt16.max, using: &random)
+                        >> UInt16.random(in: 0...15, using: &random)
             }
             groups[0] |= 1
             var bytes = groups.flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }

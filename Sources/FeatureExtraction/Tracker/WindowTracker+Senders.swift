@@ -98,9 +98,9 @@ extension WindowTracker {
     }
 
     /// Notes that a packet's sender receives what is sent to its source address: it completes a
-    /// handshake, or accepts a connection. If the address is outside, and not the MAC address's own,
-    /// that forwards packets. With several such addresses it is a router, and what was charged to
-    /// it is dropped.
+    /// handshake, or accepts a connection. If the address is outside, and not that of the MAC
+    /// address, the latter forwards packets. With several such addresses it is a router, and what
+    /// was charged to it is dropped.
     ///
     /// Hosts of the known networks are none: two containers, or one and somebody outside, could
     /// complete such handshakes together.
