@@ -52,13 +52,17 @@ extension MACBindingTable {
     /// Records that a MAC address receives what is sent to an outside address that is not its own.
     ///
     /// - Returns: whether it became a router by that.
-    package mutating func noteForwarded(_ source: IPAddress, by mac: MACAddress) -> Bool {
-        guard records[mac]?.isRouter == false, forwarded[mac]?.contains(source) != true else {
+    package mutating func noteRouted(_ source: IPAddress, by mac: MACAddress) -> Bool {
+        var sources = routed[mac] ?? []
+        guard records[mac]?.isRouter == false, !sources.contains(source) else { return false }
+        sources.append(source)
+        guard sources.count == Self.routerAddresses else {
+            // MAC addresses that are no longer in the table leave their entries.
+            if routed.count >= Self.linkLimit { routed.removeAll() }
+            routed[mac] = sources
             return false
         }
-        forwarded[mac, default: []].append(source)
-        guard forwarded[mac]?.count == Self.routerAddresses else { return false }
-        forwarded[mac] = nil
+        routed[mac] = nil
         records[mac]?.isRouter = true
         return true
     }

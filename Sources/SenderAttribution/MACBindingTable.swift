@@ -76,8 +76,8 @@ public struct MACBindingTable: Sendable {
     private var seconds: [IPAddress: (first: MACAddress, second: MACAddress)] = [:]
     /// In training, MAC addresses with an address that another one used before and after them.
     private var losers: [IPAddress: Set<MACAddress>] = [:]
-    /// Outside addresses from which a host's MAC address completed handshakes.
-    var forwarded: [MACAddress: [IPAddress]] = [:]
+    /// Outside addresses for which a host's MAC address received answers, fewer than make a router.
+    var routed: [MACAddress: [IPAddress]] = [:]
     let isLearning: Bool
     /// Whether every MAC address counts as known, because no training has seen any.
     private let trustsAll: Bool

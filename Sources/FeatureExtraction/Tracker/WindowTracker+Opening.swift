@@ -65,8 +65,7 @@ extension WindowTracker {
         let epoch = mode == .training ? graph?.epoch(of: second) : nil
         let novelty = Novelty(subject, peer, service, packet.destination, graph, epoch)
         note(packet, novelty, peer, slot)
-        if novelty.isNewEdge, !sender.isForeign { noteRequested(packet, slot) }
-        if packet.destinationPort == 53, !sender.isForeign { noteNameServer(packet, slot) }
+        if !sender.isForeign { noteRequested(packet, slot, isNew: novelty.isNewEdge) }
         if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
         if indicators != nil { noteListedAddress(packet, slot) }
         let tag =

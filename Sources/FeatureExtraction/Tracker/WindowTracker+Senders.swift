@@ -106,12 +106,12 @@ extension WindowTracker {
     /// complete such handshakes together.
     ///
     /// - Returns: whether it became a router.
-    mutating func noteForwarded(_ packet: Packet) -> Bool {
+    mutating func noteRouted(_ packet: Packet) -> Bool {
         guard packet.port == 0, packet.tunnel == .none,
             let own = links.hostAddress(of: packet.sourceMAC), own != packet.source,
             resolver.resolve(packet.source, in: graph).place == .outside,
             !resolver.isInNetwork(own),
-            links.noteForwarded(packet.source, by: packet.sourceMAC)
+            links.noteRouted(packet.source, by: packet.sourceMAC)
         else { return false }
         if let slot = slots[own] { _ = forget(slot) }
         return true
@@ -223,16 +223,14 @@ extension WindowTracker {
         requests.note(packet.destination, second: second)
     }
 
-    /// Notes a connection that a message of a client may explain.
-    mutating func noteRequested(_ packet: Packet, _ slot: Int) {
-        guard requests.take(packet.source, second: second) else { return }
-        hosts[slot].requested.insert(
-            HostState.keys(of: packet).edge, second: second, isNovel: false)
-    }
-
-    /// Notes a name server that a resolver asks because of its clients' questions.
-    mutating func noteNameServer(_ packet: Packet, _ slot: Int) {
-        guard relay.explainsContact(of: hosts[slot].address, second: second) else { return }
+    /// Notes a connection that a message of a client may explain, or a name server that a resolver
+    /// asks because of its clients' questions.
+    mutating func noteRequested(_ packet: Packet, _ slot: Int, isNew: Bool) {
+        let isExplained =
+            isNew && requests.take(packet.source, second: second)
+            || packet.destinationPort == 53
+                && relay.explainsContact(of: hosts[slot].address, second: second)
+        guard isExplained else { return }
         hosts[slot].requested.insert(
             HostState.keys(of: packet).edge, second: second, isNovel: false)
     }

@@ -223,7 +223,7 @@ public struct WindowTracker: Sendable {
         }
         if update.events.contains(.answered) {
             links.noteNextHop(packet)
-            if accepts(packet, update) { _ = noteForwarded(packet) }
+            if accepts(packet, update) { _ = noteRouted(packet) }
         }
         if packet.port != 0, !isRelayed, !ports.isSettled(packet),
             let sender = portSender(of: packet), sender.isForeign || sender.isNobody,
@@ -296,7 +296,7 @@ public struct WindowTracker: Sendable {
         if update.events.contains(.acknowledged) {
             if isWitnessed(packet, update.tag, slot) { now[.proof] &+= Counters.high }
             noteHandshake(packet)
-            if packet.source != hosts[slot].address, noteForwarded(packet) { return }
+            if packet.source != hosts[slot].address, noteRouted(packet) { return }
         }
         if update.events.contains(.fromOriginator) {
             now[.packetsOut] &+= 1

@@ -21,6 +21,7 @@ struct ReplayCommand: ParsableCommand {
         abstract: "Detect anomalies in captures; without a model, rank the most anomalous hosts.")
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case table, json, eve }
+
     @OptionGroup var input: CaptureInput
     @OptionGroup var inventory: InventoryInput
     @OptionGroup var notes: NotesInput
