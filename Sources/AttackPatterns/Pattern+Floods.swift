@@ -93,7 +93,8 @@ extension Pattern {
             return "; not fenced: what failed may have been sent by another host"
         }
         let tried = pattern == .verticalScan ? window[.ports] : window[.peers]
-        guard window.requestedPairs * 2 >= max(window[.newEdges], tried) else { return nil }
+        // A scan that opens no flow has none that was asked for.
+        guard window.requestedPairs * 2 >= max(window[.newEdges], tried, 1) else { return nil }
         return "; not fenced: its clients may have asked for these connections"
     }
 }

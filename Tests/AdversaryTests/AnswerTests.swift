@@ -245,4 +245,25 @@ struct AnswerTests {
         let forged: Set<String> = sender == "server" ? [] : ["port:veth-offender"]
         #expect(outcome.fenced == forged, "\(outcome)")
     }
+
+    // MARK: - Answers that nobody asked for
+
+    /// A scan by datagrams that look like a resolver's answers opens no flow (`nmap -sU -g 53`).
+    @Test func aScanFromTheResolversPortIsFenced() throws {
+        var attack = Attack()
+        // It has opened no flow before, either.
+        let newcomer = Member("10.60.4.60", port: "veth-newcomer")
+        Self.introduce([Self.web], in: &attack)
+        attack.gratuitous(at: -3, newcomer)
+        for number in 0..<300 {
+            let (time, port) = (Double(number) / 100, UInt16(1024 + number))
+            attack.udp(at: time, newcomer, Self.web, 53, port, [])
+            // The kernel limits how many it refuses.
+            guard number < 6 || number % 100 == 0 else { continue }
+            attack.unreachable(
+                at: time + 0.000_1, Self.web, newcomer, source: 53, port: port)
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced == ["port:veth-newcomer"], "\(outcome)")
+    }
 }
