@@ -2,7 +2,9 @@
 ///
 /// Names are kept as in a DNS message, each label after its length, in lower case and without the
 /// root: a label may have a dot in it. The hash has a random key, so that nobody can choose names
-/// that make look-ups slow; each find is compared byte by byte.
+/// that make look-ups slow; each find is compared byte by byte. Nearly all suffixes are of no
+/// list: a filter of a few bits for each name, which stays in the processor's cache, answers for
+/// them, and the table, which does not, is asked for the others.
 public struct NameTable: Sendable {
     /// The most names: a number in a packet has 24 bits for them, and 8 for the table's generation.
     static let mostNames = 1 << 24 - 2
@@ -13,13 +15,18 @@ public struct NameTable: Sendable {
     private(set) var sets: [UInt32] = []
     /// The hash's upper 32 bits above the number of the name, counted from 1; 0: a free slot.
     private var slots: [UInt64] = []
+    /// A bit for the hash of each name: two bits for each slot, so 4 to 16 for a name.
+    private var filter: [UInt64] = []
     private var mostLabels = 0
     private let key: UInt64
+    /// Odd, and not known to who writes names.
+    private let multiplier: UInt64
     /// Distinguishes the numbers of this table from those of the tables before it.
     private let generation: UInt8
 
     init(key: UInt64, generation: UInt8) {
         self.key = key
+        multiplier = Self.finished(key &+ 0x9E37_79B9_7F4A_7C15) | 1
         self.generation = generation
     }
 
@@ -29,6 +36,7 @@ public struct NameTable: Sendable {
     /// Bytes in use.
     var byteCount: Int {
         bytes.capacity + offsets.capacity * 4 + sets.capacity * 4 + slots.capacity * 8
+            + filter.capacity * 8
     }
 
     // MARK: - Look-up
@@ -55,11 +63,13 @@ public struct NameTable: Sendable {
         var end = name.count
         for number in 0..<min(count, mostLabels) {
             let start = Int(places[count - 1 - number])
-            hash = Self.hash(hash, name, start..<end)
+            hash = adding(name, start..<end, to: hash)
             end = start
             // A name of one label is never listed.
             guard number > 0 else { continue }
-            let entry = entry(Self.finished(hash)) { matches($0, name, from: start) }
+            let whole = Self.finished(hash)
+            guard mayHold(whole) else { continue }
+            let entry = entry(whole) { matches($0, name, from: start) }
             if entry != 0 { found = entry }
         }
         return found == 0 ? 0 : UInt32(generation) << 24 | found
@@ -92,7 +102,9 @@ public struct NameTable: Sendable {
     /// A number that is the same for a name in every table.
     func identity(of entry: Int) -> UInt64 {
         let range = Int(offsets[entry])..<Int(offsets[entry + 1])
-        return Self.finished(Self.hash(0xCBF2_9CE4_8422_2325, bytes.span, range))
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for index in range { hash = (hash ^ UInt64(bytes[index])) &* 0x9E37_79B9_7F4A_7C15 }
+        return Self.finished(hash ^ hash >> 29)
     }
 
     /// The name as in a DNS message.
@@ -136,6 +148,7 @@ public struct NameTable: Sendable {
     private mutating func grow() {
         slots = []
         slots = [UInt64](repeating: 0, count: max(64, (sets.count + 1).nextPowerOf2 * 4))
+        filter = [UInt64](repeating: 0, count: slots.count / 32)
         for entry in 0..<sets.count {
             insert(
                 hash(of: bytes.span.extracting(Int(offsets[entry])..<Int(offsets[entry + 1]))),
@@ -148,6 +161,19 @@ public struct NameTable: Sendable {
         var slot = Int(truncatingIfNeeded: hash) & mask
         while slots[slot] != 0 { slot = (slot + 1) & mask }
         slots[slot] = (hash >> 32) << 32 | UInt64(entry)
+        filter[word(hash)] |= 1 << (hash >> 58)
+    }
+
+    /// Where the filter's bit of a hash is; the number of words is a power of 2.
+    @inline(__always)
+    private func word(_ hash: UInt64) -> Int {
+        Int(truncatingIfNeeded: hash >> 24) & (filter.count - 1)
+    }
+
+    /// Whether a name with the hash may be listed.
+    @inline(__always)
+    private func mayHold(_ hash: UInt64) -> Bool {
+        filter[word(hash)] >> (hash >> 58) & 1 != 0
     }
 
     /// The number of the entry with a hash that matches, counted from 1; 0: none.
@@ -185,19 +211,48 @@ public struct NameTable: Sendable {
         var hash = key
         var end = name.count
         for start in starts.reversed() {
-            hash = Self.hash(hash, name, start..<end)
+            hash = adding(name, start..<end, to: hash)
             end = start
         }
         return Self.finished(hash)
     }
 
+    /// The hash after a label, its length included: eight bytes at a time, each time multiplied and
+    /// both halves of the product added up.
     @inline(__always)
-    private static func hash(
-        _ start: UInt64, _ name: Span<UInt8>, _ range: Range<Int>
+    private func adding(
+        _ name: Span<UInt8>, _ label: Range<Int>, to start: UInt64
     ) -> UInt64 {
         var hash = start
-        for index in range { hash = (hash ^ UInt64(name[index])) &* 0x9E37_79B9_7F4A_7C15 }
-        return hash ^ hash >> 29
+        var at = label.lowerBound
+        while at < label.upperBound {
+            let count = min(label.upperBound - at, 8)
+            let product = multiplier.multipliedFullWidth(by: hash ^ Self.word(name, at, count))
+            hash = product.high ^ product.low
+            at += 8
+        }
+        return hash
+    }
+
+    /// Up to eight bytes as a number, the first byte lowest.
+    ///
+    /// - Parameter count: 1 to 8 bytes, all of them in the name.
+    @inline(__always)
+    private static func word(_ name: Span<UInt8>, _ at: Int, _ count: Int) -> UInt64 {
+        precondition(at >= 0 && count > 0 && count <= 8 && at + count <= name.count)
+        func load(_ offset: Int) -> UInt64 {
+            // SAFETY: every bit pattern is an integer; the load checks its own bounds.
+            UInt64(
+                littleEndian: unsafe name.bytes.unsafeLoadUnaligned(
+                    fromByteOffset: offset, as: UInt64.self))
+        }
+        let unused = UInt64(8 - count) * 8
+        // What is read beyond the bytes, behind or before them, is shifted out.
+        if at + 8 <= name.count { return (load(at) << unused) >> unused }
+        if at + count >= 8 { return load(at + count - 8) >> unused }
+        var word: UInt64 = 0
+        for index in 0..<count { word |= UInt64(name[at + index]) << UInt64(index * 8) }
+        return word
     }
 
     /// Murmur's last step, so that all bits depend on all others.

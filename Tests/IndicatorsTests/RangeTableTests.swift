@@ -221,6 +221,25 @@ struct NameTableTests {
         }
     }
 
+    /// A name has the same hash alone and as the end of another, whatever its labels' lengths.
+    @Test func namesOfAllLengthsAreFoundAloneAndBelowOthers() throws {
+        let letters = String(repeating: "abcdefghijk", count: 6)
+        var listed: [String] = []
+        for length in 1...63 {
+            let label = letters.prefix(length)
+            listed += ["\(label).q\(length)", "q.x\(label.prefix(62))", "\(label).\(label)z.org"]
+        }
+        listed.removeAll { $0.split(separator: ".").contains { $0.count > 63 } }
+        let table = try table([("a", listed)])
+        #expect(table.names.count == Set(listed).count)
+        for name in listed {
+            for text in [name, "w." + name, "a-b." + name, "long-label-in-front." + name] {
+                #expect(table.hit(name: text, at: now)?.value == name, "\(text)")
+            }
+            #expect(table.hit(name: "w" + name, at: now)?.value != name, "w\(name)")
+        }
+    }
+
     @Test(arguments: ["com", "co.uk", "org", "ac.jp"])
     func aDomainForEverybodyIsRefused(name: String) {
         var builder = IndicatorTableBuilder(exempt: [], generation: 1, key: 1)
