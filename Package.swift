@@ -73,6 +73,10 @@ let package = Package(
             targets: ["Timestamps", "NetworkAddresses", "FlowMetering", "FlowHistory"]),
         .library(
             name: "Indicators", targets: ["NetworkAddresses", "Indicators", "IndicatorFiles"]),
+        .library(name: "ImageReports", targets: ["Timestamps", "ImageReports"]),
+        .library(
+            name: "RuntimeEventFiles",
+            targets: ["Timestamps", "RuntimeEvents", "RuntimeEventFiles"]),
         .library(name: "Detection", targets: ["AnomalyModel", "AnomalyDetection"]),
         .library(
             name: "Control",
@@ -120,7 +124,7 @@ let package = Package(
             uses: ["Timestamps", "TextFormats", "CMemory", "CPrivileges", system]),
         library("TextFormats", uses: ["Timestamps"]),
         library("Digests", uses: ["CCrypto"]),
-        library("YAML", uses: ["CYAML"]),
+        library("YAML", uses: ["SystemSupport", "CYAML"]),
         library("HTTPClient", uses: ["Timestamps", "CCurl"]),
         library("CrowdSec", uses: ["Timestamps", "SystemSupport", "TextFormats", "HTTPClient"]),
         library("MailClient", uses: ["HTTPClient", "CCurl"]),
@@ -218,8 +222,8 @@ let package = Package(
         library(
             "Compliance",
             uses: [
-                "Timestamps", "TextFormats", "Digests", "YAML", "Posture", "Quarantine",
-                "FlowHistory", "EventStore", "HTMLReport",
+                "Timestamps", "SystemSupport", "TextFormats", "Digests", "YAML", "Posture",
+                "ImageReports", "Quarantine", "FlowHistory", "EventStore", "HTMLReport",
             ],
             embedding: [
                 "Standards/cis-docker.yaml", "Standards/hipaa.yaml", "Standards/nist-800-190.yaml",

@@ -16,7 +16,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
     ],
     targets: [
-        fuzzer("FuzzDecoder"), fuzzer("FuzzCapture"), fuzzer("FuzzDNS"),
+        .target(name: "FuzzSupport", swiftSettings: [.swiftLanguageMode(.v6)]),
+        fuzzer("FuzzDecoder"), fuzzer("FuzzCapture", and: ["FuzzSupport"]), fuzzer("FuzzDNS"),
+        fuzzer("FuzzIndicators", of: "Indicators", and: ["FuzzSupport"]),
+        fuzzer("FuzzImages", of: "ImageReports", and: ["FuzzSupport"]),
+        fuzzer("FuzzRuntimeEvents", of: "RuntimeEventFiles", and: ["FuzzSupport"]),
         fuzzer("FuzzModel", of: "Detection"),
         fuzzer(
             "FuzzAPI", of: "Control", and: [.product(name: "Logging", package: "swift-log")]),

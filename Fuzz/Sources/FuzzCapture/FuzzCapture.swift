@@ -1,4 +1,5 @@
 import FlowMetering
+import FuzzSupport
 import Glibc
 import PacketCapture
 import PacketDecoding
