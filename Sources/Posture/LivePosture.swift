@@ -16,20 +16,6 @@ extension PostureReport {
         var SecurityOptions: [String]?
     }
 
-    private struct Version: Decodable {
-        struct Component: Decodable {
-            var Name: String?
-        }
-        var Components: [Component]?
-    }
-
-    private struct Image: Decodable {
-        struct Configuration: Decodable {
-            var Labels: [String: String]?
-        }
-        var Config: Configuration?
-    }
-
     /// Adds the running containers of an engine.
     ///
     /// - Parameters:
@@ -41,13 +27,12 @@ extension PostureReport {
     ) async throws(PostureError) {
         let source = "\(engine) \(path)"
         let connection = APIConnection(base: "http://lazaret", socket: path, name: path)
-        let version = try await connection.get(Version.self, "/version", source)
+        let version = try await connection.get(EngineVersion.self, "/version", source)
         let info = try await connection.get(Info.self, "/info", source)
         let options = (info.SecurityOptions ?? []).joined(separator: " ")
         let settings = EngineSettings(
-            isPodman: (version.Components ?? []).contains {
-                $0.Name?.hasPrefix("Podman") ?? false
-            }, hasUserNamespaces: options.contains("userns") || options.contains("rootless"),
+            isPodman: version.isPodman,
+            hasUserNamespaces: options.contains("userns") || options.contains("rootless"),
             socket: path)
         let listed = try await connection.get([Listed].self, "/containers/json", source)
         if listed.count > Self.containerLimit {
@@ -55,7 +40,7 @@ extension PostureReport {
                 remark: "\(source): \(listed.count - Self.containerLimit) of \(listed.count) "
                     + "containers were not assessed")
         }
-        var all: [ContainerSettings] = []
+        var all: [InspectedContainer] = []
         // Podman's own interface tells more than the one for Docker's clients.
         let place = settings.isPodman ? "/v4.0.0/libpod/containers/" : "/containers/"
         for one in listed.prefix(Self.containerLimit) where one.Id.allSatisfy(\.isHexDigit) {
@@ -63,7 +48,7 @@ extension PostureReport {
                 // A container may be gone by now.
                 guard
                     let found = try await connection.find(
-                        ContainerSettings.self, place + one.Id + "/json", source)
+                        InspectedContainer.self, place + one.Id + "/json", source)
                 else { continue }
                 all.append(found)
             } catch {
@@ -75,12 +60,11 @@ extension PostureReport {
             let image = container.Image ?? ""
             let digest = image.hasPrefix("sha256:") ? image.dropFirst(7) : image[...]
             if labels[image] == nil, !digest.isEmpty, digest.allSatisfy(\.isHexDigit) {
-                let found = try await connection.find(Image.self, "/images/\(image)/json", source)
-                labels[image] = found?.Config?.Labels ?? [:]
+                let found = try await connection.find(
+                    EngineImage.self, "/images/\(image)/json", source)
+                labels[image] = found?.labels ?? [:]
             }
-            let name = naming.workload(
-                ofContainer: container.Id, name: container.name, image: container.reference,
-                labels: container.Config?.Labels ?? [:], imageLabels: labels[image])
+            let name = container.workload(naming, imageLabels: labels[image])
             add(container, of: settings, workload: name, all: all, source: source)
         }
     }

@@ -1,3 +1,5 @@
+internal import Workloads
+
 /// The findings of one pod. The lines that mend them are those of its specification.
 extension PodSettings {
     /// - Parameter policies: of the cluster; nil: unknown.
@@ -47,14 +49,14 @@ extension PodSettings {
                 + user(part)
         }
         var results: [PostureResult] = []
-        let added = ContainerSettings.names(own?.capabilities?.add)
+        let added = InspectedContainer.names(own?.capabilities?.add)
         for name in Capabilities.dangerous(added) {
             results.append(
                 PostureResult(
                     .addedCapability, name, mend: "capabilities: {add: without \(name)}",
                     severity: Capabilities.isLikeRoot(name) ? .critical : nil))
         }
-        let dropped = Set(ContainerSettings.names(own?.capabilities?.drop))
+        let dropped = Set(InspectedContainer.names(own?.capabilities?.drop))
         if dropped.isDisjoint(with: ["NET_RAW", "ALL"]) || added.contains("NET_RAW") {
             results.append(PostureResult(.netRaw, mend: "capabilities: {drop: [ALL]}"))
         }

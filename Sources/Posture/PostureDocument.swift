@@ -1,64 +1,27 @@
 internal import BaselineGraph
-internal import FoundationEssentials
 internal import SystemSupport
 public import Workloads
 
-/// The settings in a file: the output of `docker inspect` or `podman inspect`, or of
-/// `kubectl get pods,networkpolicies -A -o json`.
-struct PostureDocument: Decodable {
-    var containers: [ContainerSettings] = []
-    var pods: [ClusterPodSettings] = []
-    /// nil: the file has none, so they are unknown.
-    var policies: [PolicySelector]?
+/// An object of a cluster that is assessed, or decides about others.
+enum PostureObject: InspectedObject {
+    case pod(ClusterPodSettings)
+    case policy(PolicySelector)
 
-    private enum Keys: String, CodingKey { case kind, items }
+    static let command = "kubectl get pods,networkpolicies -A -o json"
+    static let policyKind = "NetworkPolicy"
 
-    struct Unknown: Error {
-        var reason: String
-    }
-
-    init(from decoder: any Decoder) throws {
-        if var list = try? decoder.unkeyedContainer() {
-            while !list.isAtEnd {
-                let number = list.currentIndex + 1
-                guard let container = try? list.decode(ContainerSettings.self) else {
-                    throw Unknown(reason: "element \(number) does not describe a container")
-                }
-                containers.append(container)
-            }
-            return
-        }
-        guard let values = try? decoder.container(keyedBy: Keys.self),
-            let kind = try? values.decode(String.self, forKey: .kind)
-        else { throw Unknown(reason: "it has neither a list of containers nor a 'kind'") }
-        guard values.contains(.items) else {
-            try add(kind, decoder)
-            return
-        }
-        var items = try values.nestedUnkeyedContainer(forKey: .items)
-        let itemKind = kind == "List" ? nil : kind.hasSuffix("List") ? kind.dropLast(4) : nil
-        if itemKind == "NetworkPolicy" { policies = [] }
-        while !items.isAtEnd {
-            let item = try items.superDecoder()
-            let own = try item.container(keyedBy: Keys.self).decodeIfPresent(
-                String.self, forKey: .kind)
-            try add(own ?? itemKind.map(String.init) ?? "", item)
-        }
-    }
-
-    private mutating func add(_ kind: String, _ decoder: any Decoder) throws {
+    init?(kind: String, number: Int, from decoder: any Decoder) throws {
         switch kind {
         case "Pod":
             guard let pod = try? ClusterPodSettings(from: decoder) else {
-                throw Unknown(reason: "pod \(pods.count + 1) is not as expected")
+                throw InspectionFault("pod \(number) is not as expected")
             }
-            pods.append(pod)
-        case "NetworkPolicy":
-            policies = (policies ?? []) + [try PolicySelector(from: decoder)]
+            self = .pod(pod)
+        case Self.policyKind: self = .policy(try PolicySelector(from: decoder))
         default:
-            throw Unknown(
-                reason: "kind '\(WorkloadNaming.printable(kind))' is not assessed, only Pod and "
-                    + "NetworkPolicy")
+            throw InspectionFault(
+                "kind '\(WorkloadNaming.printable(kind))' is not assessed, only Pod and "
+                    + Self.policyKind)
         }
     }
 }
@@ -75,40 +38,37 @@ struct ClusterPodSettings: Decodable {
 }
 
 extension PostureReport {
-    /// The greatest number of bytes of a file.
-    private static let fileLimit: Int64 = 64 << 20
-
-    /// Adds what a file describes.
+    /// Adds what a file describes: the output of `docker inspect` or `podman inspect`, or of
+    /// `kubectl get pods,networkpolicies -A -o json`.
     ///
     /// - Throws: `PostureError`.
     public mutating func read(file path: String, naming: WorkloadNaming) throws(PostureError) {
-        func fail(_ reason: String) -> PostureError { PostureError(source: path, reason: reason) }
-        let bytes: [UInt8]
-        // A pipe would make the call wait for a writer; a file may change while it is read.
-        do throws(IOError) {
-            var file = try InputFile(path, limit: Self.fileLimit)
-            bytes = try file.readToEnd()
-        } catch { throw fail(error.reason) }
-        let document: PostureDocument
-        do {
-            document = try JSONDecoder().decode(PostureDocument.self, from: Data(bytes))
-        } catch let error as PostureDocument.Unknown {
-            throw fail(
-                error.reason + "; give the output of 'docker inspect', 'podman inspect' or "
-                    + "'kubectl get pods,networkpolicies -A -o json'")
-        } catch {
-            throw fail("it is not whole JSON")
+        let found: Inspection<PostureObject>
+        do throws(IOError) { found = try Inspection(file: path) } catch {
+            throw PostureError(source: path, reason: error.reason)
         }
-        for container in document.containers {
+        guard found.images.isEmpty || !found.containers.isEmpty else {
+            throw PostureError(
+                source: path, reason: "it describes images; give 'docker inspect' of containers")
+        }
+        var pods: [ClusterPodSettings] = []
+        // Nil: the file has none, so they are unknown.
+        var policies: [PolicySelector]? =
+            found.kinds.contains(PostureObject.policyKind) ? [] : nil
+        for object in found.objects {
+            switch object {
+            case .pod(let pod): pods.append(pod)
+            case .policy(let policy): policies?.append(policy)
+            }
+        }
+        for container in found.containers {
             let engine = EngineSettings(
                 isPodman: container.OCIRuntime != nil, hasUserNamespaces: nil)
-            let name = naming.workload(
-                ofContainer: container.Id, name: container.name, image: container.reference,
-                labels: container.Config?.Labels ?? [:], imageLabels: nil)
-            add(container, of: engine, workload: name, all: document.containers, source: path)
+            let name = container.workload(naming)
+            add(container, of: engine, workload: name, all: found.containers, source: path)
         }
-        add(document.pods, document.policies, naming, source: path)
-        if document.containers.contains(where: { $0.HostConfig.UsernsMode != "host" }) {
+        add(pods, policies, naming, source: path)
+        if found.containers.contains(where: { $0.HostConfig.UsernsMode != "host" }) {
             add(
                 remark: "\(path): whether the engine uses user namespaces is not in the file",
                 about: .noUserNamespace)
@@ -116,8 +76,8 @@ extension PostureReport {
     }
 
     mutating func add(
-        _ container: ContainerSettings, of engine: EngineSettings, workload: String,
-        all: [ContainerSettings], source: String
+        _ container: InspectedContainer, of engine: EngineSettings, workload: String,
+        all: [InspectedContainer], source: String
     ) {
         let results = container.results(
             engine, isOnHostNetwork: Self.isOnHostNetwork(container, all))
@@ -159,7 +119,7 @@ extension PostureReport {
 
     /// Whether a container uses the node's network, also by a chain of other containers.
     private static func isOnHostNetwork(
-        _ container: ContainerSettings, _ all: [ContainerSettings]
+        _ container: InspectedContainer, _ all: [InspectedContainer]
     ) -> Bool {
         var current = container
         for _ in 0..<8 {

@@ -153,6 +153,21 @@ struct PostureTests {
         """
     }
 
+    /// The same file serves `images` and `posture`.
+    @Test func imagesAmongTheContainersAreNoFault() throws {
+        let image = #"{"Id": "sha256:\#(ImagesTests.id)", "RootFS": {"Layers": []}}"#
+        let containers = Self.inspected(user: "")
+        let both = try scratch.write("both.json", Data((containers.dropLast() + ",\(image)]").utf8))
+        let file = try scratch.write("inspect.json", Data(containers.utf8))
+        let (one, other) = (try Run("posture", "-r", both), try Run("posture", "-r", file))
+        #expect(one.status == 3 && one.output == other.output, "\(one.errors)")
+        let report = try scratch.write("trivy.json", Data(ImagesTests.report().utf8))
+        #expect(try Run("images", report, "-r", both).status == 0)
+        let only = try scratch.write("only.json", Data("[\(image)]".utf8))
+        let none = try Run("posture", "-r", only)
+        #expect(none.status == 1 && none.errors.contains("it describes images"), "\(none.errors)")
+    }
+
     /// Nothing waits for a pipe's writer, and no device is opened.
     @Test(.timeLimit(.minutes(10)), arguments: [["posture"], ["images", "report.json"]])
     func whatIsNoPlainFileIsRefusedAtOnce(words: [String]) throws {

@@ -1,4 +1,5 @@
 import Testing
+import Workloads
 
 @testable import Posture
 
@@ -56,7 +57,7 @@ struct PostureRuleTests {
     }
 
     @Test func capabilitiesBeyondTheUsualOnes() {
-        let added = ContainerSettings.names(["cap_net_admin", "CHOWN", "ALL", "NET_RAW"])
+        let added = InspectedContainer.names(["cap_net_admin", "CHOWN", "ALL", "NET_RAW"])
         #expect(Capabilities.dangerous(added) == ["ALL", "NET_ADMIN"])
     }
 }

@@ -214,13 +214,13 @@ struct CreatedContainer: Sendable {
 }
 
 /// An engine's answer to `/version`.
-struct EngineVersion: Decodable {
+package struct EngineVersion: Decodable {
     struct Component: Decodable {
         var Name: String?
     }
     var Components: Lenient<Component>?
 
-    var isPodman: Bool {
+    package var isPodman: Bool {
         Components?.elements.contains { $0.Name?.hasPrefix("Podman") == true } ?? false
     }
 }

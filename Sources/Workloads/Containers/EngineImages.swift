@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// An engine's answer to `/images/{name}/json`: the fields that are used here.
-struct EngineImage: Decodable {
+package struct EngineImage: Decodable {
     struct Configuration: Decodable {
         var Labels: [String: String]?
     }
@@ -17,6 +17,8 @@ struct EngineImage: Decodable {
     var RepoTags: [String]?
     var RootFS: Content?
     var Config: Configuration?
+
+    package var labels: [String: String] { Config?.Labels ?? [:] }
 
     var identity: ImageIdentity {
         var identity = ImageIdentity()
@@ -73,7 +75,7 @@ final class EngineImages: Sendable {
             }
             return nil
         }
-        let labels = (answer.Config?.Labels ?? [:]).filter { naming.mayName($0.key) }
+        let labels = answer.labels.filter { naming.mayName($0.key) }
         let known = Known(labels: labels, identity: answer.identity)
         if ImageIdentity.digest(image) != nil, labels.byteCount <= Self.byteLimit {
             state.withLock { state in

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Workloads
 
 /// One result of a check: what was found, and the line that mends it.
 struct PostureResult {
@@ -20,7 +21,7 @@ struct PostureResult {
 
 /// The findings of one container. The lines that mend them are those of a Compose file, whose keys
 /// `docker run` and `podman run` have as options.
-extension ContainerSettings {
+extension InspectedContainer {
     /// - Parameters:
     ///   - isOnHostNetwork: whether it uses the node's network, also by another container.
     func results(_ engine: EngineSettings, isOnHostNetwork: Bool) -> [PostureResult] {
