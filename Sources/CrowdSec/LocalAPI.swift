@@ -42,7 +42,7 @@ package struct LocalAPI: Sendable, Equatable {
         var connection = APIConnection(base: base + "/v1", name: url)
         connection.answerLimit = Self.answerLimit
         if let path = authoritiesFile {
-            guard let bytes = try? Files.read(path, limit: 1 << 20) else {
+            guard let bytes = try? InputFile.bytes(of: path, limit: 1 << 20) else {
                 throw .unusable("\(path): cannot be read")
             }
             connection.tls.authorities = bytes

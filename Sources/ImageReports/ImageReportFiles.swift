@@ -168,8 +168,7 @@ public struct ImageReportFiles: Sendable {
             return nil
         }
         do throws(IOError) {
-            var file = try InputFile(path, limit: KnownExploited.mostBytes)
-            let bytes = try file.readToEnd()
+            let bytes = try InputFile.bytes(of: path, limit: KnownExploited.mostBytes)
             do throws(ReportError) { exploited = try KnownExploited(bytes) } catch {
                 throw IOError.input(path: path, reason: error.reason)
             }

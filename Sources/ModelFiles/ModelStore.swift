@@ -27,10 +27,11 @@ public enum ModelStore {
     /// Reads a model and verifies all of it.
     public static func read(_ path: String, isLearned: Bool = false) throws -> Model {
         let bytes: [UInt8]
-        do { bytes = try Files.read(path, limit: Model.largestFile) } catch {
-            let remedy =
-                error == .noSuchFileOrDirectory ? "; 'lazaret train' makes one" : ""
-            throw IOError.input(path: path, reason: "\(error)\(remedy)")
+        do throws(IOError) {
+            bytes = try InputFile.bytes(of: path, limit: Int64(Model.largestFile))
+        } catch {
+            let remedy = Files.exists(path) ? "" : "; 'lazaret train' makes one"
+            throw IOError.input(path: path, reason: error.reason + remedy)
         }
         do { return try Model(decoding: bytes) } catch {
             let remedy = isLearned ? "; or delete \(path): the monitor then learns again" : ""

@@ -85,7 +85,7 @@ extension ControlOptions {
     /// - Throws: if one of the files cannot be read, or others can read the key.
     public func identity() throws(ConfigurationError) -> (certificate: String, key: String)? {
         guard let certificateFile, let keyFile else { return nil }
-        guard let bytes = try? Files.read(certificateFile) else {
+        guard let bytes = try? InputFile.bytes(of: certificateFile, limit: 1 << 20) else {
             throw ConfigurationError(path: certificateFile, reason: "cannot be read")
         }
         let certificate = String(decoding: bytes, as: UTF8.self)

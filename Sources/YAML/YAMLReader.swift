@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
+internal import SystemSupport
 
 /// Reads values from a YAML tree, with errors that state the place of an unexpected value.
 package struct YAMLReader {
@@ -70,28 +68,15 @@ package struct YAMLReader {
         return root
     }
 
-    private static let largestFile = 64 << 20
+    private static let largestFile: Int64 = 64 << 20
 
-    /// Returns the text of a file of at most 64 MiB.
+    /// Returns the text of a plain file of at most 64 MiB.
+    ///
+    /// - Throws: `.unreadable`, also for a pipe, and for a file that was changed while it was read.
     package static func read(_ path: String) throws(YAMLError) -> String {
-        guard let file = unsafe fopen(path, "rb") else {
-            throw .unreadable(path: path, reason: unsafe String(cString: strerror(errno)))
-        }
-        // SAFETY: the stream was opened above and is closed once, here.
-        defer { unsafe _ = fclose(file) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            // SAFETY: `chunk` has the size that is passed.
-            let count = unsafe fread(&chunk, 1, chunk.count, file)
-            if count == 0 { break }
-            guard bytes.count + count <= largestFile else {
-                throw .unreadable(path: path, reason: "has more than \(largestFile >> 20) MiB")
-            }
-            bytes.append(contentsOf: chunk[..<count])
-        }
-        guard unsafe ferror(file) == 0 else {
-            throw .unreadable(path: path, reason: "is a directory or cannot be read")
+        let bytes: [UInt8]
+        do throws(IOError) { bytes = try InputFile.bytes(of: path, limit: largestFile) } catch {
+            throw .unreadable(path: path, reason: error.reason)
         }
         return String(decoding: bytes, as: UTF8.self)
     }

@@ -95,6 +95,26 @@ struct BrokenInputTests {
                 """, part: "CVE-2024"),
         Source(name: "posture.json", words: ["posture", "-r", "FILE"], text: inspect, part: "web"),
         Source(name: "running.json", words: ["images", "REPORT", "-r", "FILE"], text: inspect),
+        Source(name: "pods.json", words: ["posture", "-r", "FILE"], text: pods, part: "shop"),
+        Source(
+            name: "running-pods.json", words: ["images", "REPORT", "-r", "FILE"], text: pods,
+            part: "shop"),
+        // What is YAML ends in a quoted text here: cut anywhere else, a value may just be shorter.
+        Source(
+            name: "inventory.yaml",
+            words: ["flows", "-r", "captures/clean-test.pcap", "--inventory", "FILE"],
+            text: """
+                workloads:
+                  - name: web
+                    addresses: [203.0.113.9]
+                networks:
+                  - {name: shop, prefix: "203.0.113.0/24"}
+
+                """, part: "shop"),
+        Source(
+            name: "lazaret.yaml", words: ["config", "dump", "-c", "FILE"],
+            text: "interfaces: [lo]\nmodel: node.model\nevents: \"/var/log/eve.json\"\n",
+            part: "node"),
     ]
 
     private static func cycloneDX(_ facts: String) -> String {
@@ -109,6 +129,14 @@ struct BrokenInputTests {
     private static let inspect = """
         [{"Id":"4f66ad9a0b2e61d0","Name":"/web","Image":"sha256:\(id)","State":{"Running":true},\
         "Config":{"Image":"web:2.4"},"HostConfig":{}}]
+        """
+
+    private static let pods = """
+        {"kind":"List","items":[{"kind":"Pod","metadata":{"name":"web-1","namespace":"shop"},\
+        "spec":{"containers":[{"name":"web","image":"shop/web:2.4"}]},"status":{"phase":\
+        "Running","containerStatuses":[{"name":"web","image":"shop/web:2.4","imageID":\
+        "shop/web@sha256:\(id)"}]}},{"kind":"NetworkPolicy","metadata":{"name":"x",\
+        "namespace":"shop"},"spec":{"podSelector":{}}}]}
         """
 
     private func run(_ source: Source, _ file: String) throws -> Run {

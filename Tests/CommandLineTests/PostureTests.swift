@@ -176,10 +176,12 @@ struct PostureTests {
         let report = #"{"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1}"#
         let file = try scratch.write("report.json", Data(report.utf8))
         let words = words.map { $0 == "report.json" ? file : $0 }
-        for path in [pipe, scratch.path("."), "/dev/zero"] {
+        let folder = scratch.path(".")
+        for path in [pipe, folder, "/dev/zero"] {
             let run = try Run(words + ["-r", path])
             #expect(run.status == 1)
-            #expect(run.errors.contains("is no plain file"), "\(run.errors)")
+            let reason = path == folder ? "is a directory" : "is no plain file"
+            #expect(run.errors.contains(reason), "\(run.errors)")
         }
     }
 

@@ -49,6 +49,15 @@ struct BouncerTests {
         (200, "<html>", "not that of a Local API"), (200, "", "not that of a Local API"),
         (200, #"{"new":[{"id":"x"}]}"#, "not that of a Local API"),
         (200, "[1,2]", "not that of a Local API"),
+        // Cut off, of a wrong type, deep, and with characters that control a terminal.
+        (
+            200, #"{"new":[{"id":1,"type":"ban","scope":"Ip","value":"203.0."#,
+            "not that of a Local API"
+        ),
+        (200, #"{"new":7,"deleted":null}"#, "not that of a Local API"),
+        (200, #"{"new":[[1]]}"#, "not that of a Local API"),
+        (200, String(repeating: "[", count: 200_000), "not that of a Local API"),
+        (200, "\u{1B}[2J{", "not that of a Local API"),
     ])
     func whatIsNoAnswerIsAnError(status: Int, body: String, words: String) async throws {
         let server = try ScriptedServer { _ in .whole(status, body) }
@@ -56,6 +65,7 @@ struct BouncerTests {
         let found = try #require(await error(bouncer("http://127.0.0.1:\(server.port)")))
         #expect("\(found)".contains(words), "\(found)")
         #expect(!"\(found)".contains("a key"))
+        #expect(!"\(found)".contains("\u{1B}") && "\(found)".utf8.count < 1024)
     }
 
     @Test func aHugeAnswerIsCutOff() async throws {

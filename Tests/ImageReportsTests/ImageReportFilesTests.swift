@@ -52,6 +52,39 @@ struct ImageReportFilesTests {
         #expect(answer(files.read(ImageReportOptions(), now: now)) == nil)
     }
 
+    /// Each source that is looked at again keeps what it had, whichever way it was spoilt.
+    @Test(arguments: [true, false])
+    func whatIsReplacedByHalfOfItChangesNothing(isByRename: Bool) throws {
+        let texts = [
+            "r.json": ReportSamples.trivy(), "kev.json": Self.catalog, "epss.csv": Self.table,
+        ]
+        var options = options(try scratch.write("r.json", Data(ReportSamples.trivy().utf8)))
+        options.knownExploited = try scratch.write("kev.json", Data(Self.catalog.utf8))
+        options.epss = try scratch.write("epss.csv", Data(Self.table.utf8))
+        var files = ImageReportFiles()
+        let first = try #require(answer(files.read(options, now: now)))
+        #expect(first.findings.contains { $0.isExploited && $0.epss == 0.5 })
+        for (name, text) in texts {
+            let path = scratch.path(name)
+            if isByRename {
+                let half = try scratch.write("half", Data(text.utf8.dropLast(2)))
+                try #require(rename(half, path) == 0)
+            } else {
+                try #require(truncate(path, off_t(text.utf8.count - 2)) == 0)
+            }
+            let outcome = try #require(files.read(options, now: now))
+            #expect(outcome.failures.contains { $0.path == path }, "\(name)")
+            #expect(outcome.failures.allSatisfy { $0.text.hasSuffix("before stays in use") })
+            #expect(answer(outcome)?.findings == first.findings, "\(name)")
+        }
+    }
+
+    private static let catalog = """
+        {"catalogVersion": "2026.11.20", "count": 1, "vulnerabilities":
+        [{"cveID": "CVE-2024-9143"}]}
+        """
+    private static let table = "cve,epss,percentile\nCVE-2024-9143,0.5,0.9\n"
+
     @Test func pipesDevicesAndHugeFilesAreRefused() throws {
         let pipe = scratch.path("pipe")
         #expect(mkfifo(pipe, 0o600) == 0)

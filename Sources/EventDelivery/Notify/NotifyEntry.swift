@@ -199,7 +199,7 @@ public struct NotifyEntry: Sendable, Equatable {
 
     func authorities() throws(DeliveryError) -> [UInt8]? {
         guard let authoritiesFile else { return nil }
-        guard let bytes = try? Files.read(authoritiesFile, limit: 1 << 20),
+        guard let bytes = try? InputFile.bytes(of: authoritiesFile, limit: 1 << 20),
             String(decoding: bytes, as: UTF8.self).contains("CERTIFICATE-----")
         else {
             throw DeliveryError(sink: authoritiesFile, reason: "holds no CERTIFICATE in PEM")

@@ -28,18 +28,15 @@ public struct Label: Sendable {
         var dst: [String]?
     }
 
+    private static let mostBytes: Int64 = 64 << 20
+
     /// Reads JSON lines `{"start", "end", "kind", "src": [...], "dst": [...]}`; other keys are
     /// ignored. The kind `benign` says that it is no attack.
     ///
     /// - Parameter needsTimes: whether a label must have them; else one without lasts always.
     /// - Throws: `.input` with the line and what is wrong there.
     public static func read(_ path: String, needsTimes: Bool = true) throws -> [Label] {
-        let data: Data
-        do {
-            data = Data(try Files.read(path))
-        } catch {
-            throw IOError.input(path: path, reason: "\(error)")
-        }
+        let data = Data(try InputFile.bytes(of: path, limit: mostBytes))
         var labels: [Label] = []
         for (number, line) in data.split(separator: UInt8(ascii: "\n")).enumerated() {
             func fail(_ reason: String) -> IOError {

@@ -83,7 +83,7 @@ struct RequestAction: ResponseAction {
         if step.body != nil { request.headers.append(("Content-Type", plan.content.name)) }
         if let path = plan.headersFile { request.headers += try HeadersFile.read(path) }
         if let path = plan.authoritiesFile {
-            guard let bytes = try? Files.read(path, limit: 1 << 20) else {
+            guard let bytes = try? InputFile.bytes(of: path, limit: 1 << 20) else {
                 throw .failed("\(path): cannot be read")
             }
             request.tls.authorities = bytes

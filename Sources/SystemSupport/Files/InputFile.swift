@@ -25,6 +25,13 @@ package struct InputFile: ~Copyable {
             changed = Int64(facts.st_ctim.tv_sec)
             changedNanoseconds = Int64(facts.st_ctim.tv_nsec)
         }
+
+        /// Whether nothing was written in between. A file that was replaced or removed meanwhile
+        /// has another time of change, and is whole.
+        func hasContent(of other: Version) -> Bool {
+            device == other.device && inode == other.inode && size == other.size
+                && modified == other.modified && modifiedNanoseconds == other.modifiedNanoseconds
+        }
     }
 
     private let file: OpenFile
@@ -49,7 +56,10 @@ package struct InputFile: ~Copyable {
             throw .input(path: path, reason: "\(error)")
         }
         // Opening a device may already have an effect.
-        guard status.isPlainFile else { throw .input(path: path, reason: "is no plain file") }
+        guard status.isPlainFile else {
+            throw .input(
+                path: path, reason: status.isFolder ? "is a directory" : "is no plain file")
+        }
         do throws(Errno) { return try OpenFile(path, .readOnly, [.nonBlocking]) } catch {
             throw .input(path: path, reason: "\(error)")
         }
@@ -62,7 +72,10 @@ package struct InputFile: ~Copyable {
         do throws(Errno) { status = try file.status() } catch {
             throw .input(path: path, reason: "\(error)")
         }
-        guard status.isPlainFile else { throw .input(path: path, reason: "is no plain file") }
+        guard status.isPlainFile else {
+            throw .input(
+                path: path, reason: status.isFolder ? "is a directory" : "is no plain file")
+        }
         let version = Version(status)
         guard version.size <= limit else {
             throw .input(
@@ -87,7 +100,8 @@ package struct InputFile: ~Copyable {
             readBytes += Int64(count)
             let isEnd = count == 0
             guard readBytes > version.size || isEnd else { return count }
-            guard readBytes == version.size, try Version(file.status()) == version else {
+            guard readBytes == version.size, try Version(file.status()).hasContent(of: version)
+            else {
                 throw Errno.resourceTemporarilyUnavailable
             }
             return count
@@ -109,6 +123,15 @@ package struct InputFile: ~Copyable {
             if count == 0 { return bytes }
             bytes += buffer[..<count]
         }
+    }
+
+    /// The whole of a file that is expected once: nobody waits for a pipe's writer, and nothing is
+    /// half of one version and half of another.
+    ///
+    /// - Parameter limit: the most bytes.
+    package static func bytes(of path: String, limit: Int64) throws(IOError) -> [UInt8] {
+        var file = try InputFile(path, limit: limit)
+        return try file.readToEnd()
     }
 
     /// The version of a file as it is now; nil if there is none.

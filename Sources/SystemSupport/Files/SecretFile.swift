@@ -22,7 +22,9 @@ extension Files {
     package static func readSecret(
         _ path: String, limit: Int = 1 << 20
     ) throws(SecretFault) -> [UInt8] {
-        guard let bytes = try? read(path, limit: limit) else { throw .unreadable }
+        guard let bytes = try? InputFile.bytes(of: path, limit: Int64(limit)) else {
+            throw .unreadable
+        }
         guard let facts = try? status(path),
             facts.permissions.isDisjoint(with: FilePermissions(rawValue: 0o077))
         else { throw .exposed(path: path) }

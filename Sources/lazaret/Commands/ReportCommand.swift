@@ -40,13 +40,10 @@ struct ReportCommand: ParsableCommand {
         var file: String
         @OptionGroup var state: QuarantineCommand.State
 
-        private static let fileLimit = 256 << 20
+        private static let fileLimit: Int64 = 256 << 20
 
         func run() throws {
-            let bytes: [UInt8]
-            do { bytes = try Files.read(file, limit: Self.fileLimit) } catch {
-                throw IOError.input(path: file, reason: "\(error)")
-            }
+            let bytes = try InputFile.bytes(of: file, limit: Self.fileLimit)
             guard let content = ReportSeal.read(bytes) else {
                 throw IOError.input(path: file, reason: "it is no report of lazaret")
             }
