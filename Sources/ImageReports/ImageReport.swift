@@ -36,7 +36,9 @@ public struct ImageReport: Sendable, Equatable {
         _ format: Format, scanner: String, name: String, image: ImageIdentity, created: Timestamp?
     ) {
         self.format = format
-        self.scanner = Self.text(scanner, limit: 64) ?? format.rawValue
+        // CycloneDX need not name its tool.
+        let named = Self.text(scanner, limit: 64) ?? ""
+        self.scanner = named.isEmpty ? format.rawValue : named
         self.name = Self.text(name, limit: 512) ?? "image"
         self.image = image
         self.created = created

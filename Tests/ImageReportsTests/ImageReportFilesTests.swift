@@ -62,7 +62,8 @@ struct ImageReportFilesTests {
         options.knownExploited = try scratch.write("kev.json", Data(Self.catalog.utf8))
         options.epss = try scratch.write("epss.csv", Data(Self.table.utf8))
         var files = ImageReportFiles()
-        let first = try #require(answer(files.read(options, now: now)))
+        let whole = files.read(options, now: now)
+        let first = try #require(answer(whole))
         #expect(first.findings.contains { $0.isExploited && $0.epss == 0.5 })
         for (name, text) in texts {
             let path = scratch.path(name)
@@ -72,7 +73,8 @@ struct ImageReportFilesTests {
             } else {
                 try #require(truncate(path, off_t(text.utf8.count - 2)) == 0)
             }
-            let outcome = try #require(files.read(options, now: now))
+            let second = files.read(options, now: now)
+            let outcome = try #require(second)
             #expect(outcome.failures.contains { $0.path == path }, "\(name)")
             #expect(outcome.failures.allSatisfy { $0.text.hasSuffix("before stays in use") })
             #expect(answer(outcome)?.findings == first.findings, "\(name)")

@@ -68,6 +68,9 @@ struct ReportDocumentTests {
     @Test(arguments: ["1.4", "1.5", "1.6", "1.7"]) func cycloneDX(version: String) throws {
         let report = try report(ReportSamples.cycloneDX(version: version))
         #expect(report.scanner == "Trivy")
+        let nameless = ReportSamples.cycloneDX(version: version).replacingOccurrences(
+            of: "\"trivy\"}]}", with: "\"\"}]}")
+        #expect(try self.report(nameless).scanner == "CycloneDX")
         #expect(report.image.digests == [ReportSamples.config, ReportSamples.index])
         #expect(report.image.layers == [ReportSamples.layer])
         let finding = try #require(report.findings.first)
