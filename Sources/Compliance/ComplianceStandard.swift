@@ -52,7 +52,7 @@ public struct ComplianceStandard: Sendable, Equatable {
             throw reader.fail(root, "'standard' is missing")
         }
         let keys = try reader.mapping(
-            head, "'standard'", keys: ["id", "title", "version", "source"])
+            head, "'standard'", keys: ["id", "title", "version", "source", "count"])
         func field(_ key: String) throws(YAMLError) -> String {
             try Self.text(keys[key], key, in: head, reader)
         }
@@ -68,6 +68,13 @@ public struct ComplianceStandard: Sendable, Equatable {
         guard (1...Self.controlLimit).contains(nodes.count) else {
             throw reader.fail(
                 parts["controls"] ?? root, "'controls' must list 1 to \(Self.controlLimit)")
+        }
+        // A file that ends early at the end of a line is whole YAML with fewer controls.
+        if let count = keys["count"], count.string != "\(nodes.count)" {
+            throw reader.fail(
+                count,
+                "'count' is \((count.string ?? "?").prefix(20)), but 'controls' has "
+                    + "\(nodes.count): the file is not whole, or 'count' is wrong")
         }
         controls = []
         var seen: Set<String> = []

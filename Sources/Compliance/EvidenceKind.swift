@@ -23,6 +23,10 @@ public enum EvidenceKind: Hashable, Sendable {
     /// Who talked to whom.
     case trafficMatrix
     case plaintextProtocols
+    /// What scanners report of the images that run.
+    case images
+    /// What of captured traffic a model's policy would have blocked.
+    case policyCheck
     /// Settings of containers and pods; nil: all checks.
     case posture(PostureCheck?)
 
@@ -33,7 +37,8 @@ public enum EvidenceKind: Hashable, Sendable {
         ("retention", .retention), ("sensor-health", .sensorHealth),
         ("indicators", .indicators), ("runtime-events", .runtimeEvents),
         ("traffic-matrix", .trafficMatrix),
-        ("plaintext-protocols", .plaintextProtocols), ("posture", .posture(nil)),
+        ("plaintext-protocols", .plaintextProtocols), ("images", .images),
+        ("policy-check", .policyCheck), ("posture", .posture(nil)),
     ]
 
     /// Every name, for an error message.

@@ -158,6 +158,15 @@ extension EvidenceCollector {
 
     // MARK: - Settings
 
+    var images: Evidence {
+        guard let facts = sources.images else {
+            return Evidence(
+                .images,
+                "scanners' reports were not compared with what runs; --images and --posture do")
+        }
+        return facts.evidence(at: period.upperBound)
+    }
+
     func posture(_ check: PostureCheck?) -> Evidence {
         var evidence = Evidence(.posture(check), "")
         guard let report = sources.posture else {

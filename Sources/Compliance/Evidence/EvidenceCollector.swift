@@ -29,6 +29,9 @@ public struct EvidenceSources {
     /// Nil: settings of containers were not read.
     public var posture: PostureReport?
     public var baselines: [BaselineFacts] = []
+    /// Nil: scanners' reports, or what runs, were not read.
+    public var images: ImageFacts?
+    public var policyChecks: [PolicyCheckFacts] = []
     /// How long the monitor is configured to keep events and flows, such as `30d`; nil: unknown.
     public var eventAge: String?
     public var flowAge: String?
@@ -103,6 +106,8 @@ struct EvidenceCollector {
         case .trafficMatrix: trafficMatrix
         case .plaintextProtocols: plaintext
         case .posture(let check): posture(check)
+        case .images: images
+        case .policyCheck: sources.policyChecks.evidence(in: period)
         case .retention: Evidence(kind, "")
         }
     }

@@ -4,6 +4,8 @@ import BaselineGraph
 import Compliance
 import EventStore
 import FlowHistory
+import FoundationEssentials
+import ImageReports
 import ModelFiles
 import Monitor
 import Posture
@@ -11,6 +13,7 @@ import Settings
 import SystemSupport
 import TextFormats
 import Timestamps
+import Workloads
 
 /// `lazaret report compliance`: what records show of each control of a standard.
 struct ComplianceCommand: AsyncParsableCommand {
@@ -53,6 +56,18 @@ struct ComplianceCommand: AsyncParsableCommand {
             """, valueName: "source"))
     var posture: [String] = []
     @Option(
+        help: ArgumentHelp(
+            """
+            Reports of scanners, or a folder of them, about the images of the containers that \
+            --posture reads; default: those of the configuration. May be given several times.
+            """, valueName: "path"))
+    var images: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "A result of 'lazaret policy check --format json'; may be given several times.",
+            valueName: "file"))
+    var policyCheck: [String] = []
+    @Option(
         name: [.short, .long],
         help: ArgumentHelp(
             "A model that the monitor used, beside the configured and the learnt one.",
@@ -88,12 +103,18 @@ struct ComplianceCommand: AsyncParsableCommand {
         let standard = try readStandard()
         let settings = try ReportState.settings(state)
         let posture = try await readPosture(settings)
+        let (images, notices) = try await readImages(settings)
+        let checks = try policyCheck.map { file throws(ComplianceInputError) in
+            try PolicyCheckFacts(file: file)
+        }
         let directory = try state.directory()
         let report = try ReportState.reading(directory) { store in
             var sources = EvidenceSources(store: store)
             let history = HistoryReader(directory: directory)
             sources.history = Files.exists(directory + "/flows.db") ? history : nil
             sources.posture = posture
+            sources.images = images
+            sources.policyChecks = checks
             let files =
                 model
                 + [settings?.model, Monitor.learnedModelPath(in: directory)].compactMap(\.self)
@@ -114,7 +135,7 @@ struct ComplianceCommand: AsyncParsableCommand {
             case .oscal: report.oscal
             }
         try Output.write(text, to: output)
-        for remark in posture?.remarks ?? [] { Output.warn(remark) }
+        for remark in (posture?.remarks ?? []) + notices { Output.warn(remark) }
         guard report.chainProblems.isEmpty else {
             printError("the audit trail in \(directory) was tampered with")
             throw ExitCode(1)
@@ -149,6 +170,38 @@ struct ComplianceCommand: AsyncParsableCommand {
             }
         }
         return report
+    }
+
+    /// What scanners report of the containers that `--posture` names, and lines about files that
+    /// cannot be read; nil: there are no reports, or no containers were asked for.
+    private func readImages(
+        _ settings: Configuration?
+    ) async throws -> (facts: ImageFacts?, notices: [String]) {
+        let monitor = (settings ?? Configuration()).monitor
+        var options = monitor.imageReports
+        if !images.isEmpty { options.paths = images }
+        guard !options.paths.isEmpty, !posture.isEmpty else { return (nil, []) }
+        var running: [RunningImage] = []
+        var notices: [String] = []
+        for source in posture {
+            if source == "live" {
+                var workloads = monitor.workloads
+                workloads.environment = ProcessInfo.processInfo.environment
+                let found =
+                    await (try LiveWorkloads(options: workloads, given: nil)).runningImages()
+                running += found.images
+                notices += found.failures.map { "\($0.source): \($0.reason)" }
+            } else {
+                running += try RunningImage.all(inFile: source, naming: monitor.workloads.naming)
+            }
+        }
+        var reading = ImageReportFiles()
+        let outcome = reading.read(options, now: Clock.now())
+        let unread = (outcome?.failures ?? []) + (outcome?.incomplete ?? [])
+        let facts = ImageFacts(
+            summaries: (outcome?.catalog ?? ImageCatalog()).summaries(of: running),
+            unreadCount: unread.count + notices.count, maximumAge: options.maximumAge)
+        return (facts, notices + unread.map(\.text))
     }
 
     /// The models among the files that the monitor has used, the latest trained first.
