@@ -18,9 +18,12 @@ extension Detector {
     private static let surge: Float = 5
 
     /// Returns the verdict on what a target received, or nil if there is nothing to report.
+    ///
+    /// Targets are judged before the hosts of the same second, so that a flood is known when its
+    /// senders are judged.
     public mutating func judge(_ window: TargetWindow) -> Verdict? {
         guard let found = flood(window) ?? scan(window) ?? guessing(window) else { return nil }
-        if window.scale == .short { noteFlood(of: window.target, second: window.endSecond) }
+        if window.scale == .short { floods.note(window) }
         let counts = window.counts
         var seen = Window(
             subject: .unspecified, scale: window.scale, endSecond: window.endSecond,

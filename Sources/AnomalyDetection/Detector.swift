@@ -36,8 +36,7 @@ public struct Detector: Sendable {
 
     private var replicaScans = ReplicaScans()
     private var slowScans = SlowScans()
-    /// The last second of a flood of each target.
-    private var floods: [IPAddress: Int] = [:]
+    var floods = Floods()
 
     private struct Reported {
         var second: Int
@@ -98,6 +97,7 @@ public struct Detector: Sendable {
     public mutating func resumeCounts(of other: Detector) {
         evidence = other.evidence
         raised = other.raised
+        floods = other.floods
         peers = other.peers
         slowScans = other.slowScans
         scoredCount = other.scoredCount
@@ -113,6 +113,7 @@ public struct Detector: Sendable {
     /// Returns the verdict on a window, or nil if there is nothing to report.
     public mutating func judge(_ window: Window) -> Verdict? {
         seenCount += 1
+        floods.advance(to: window.endSecond)
         let identity = identity(of: window)
         let comparison = comparison(of: window, identity)
         let isOrdinary =
@@ -183,7 +184,7 @@ public struct Detector: Sendable {
             return slowVerdict(window, identity, group, excess, slow)
         }
         guard !isEcho(window, identity, found?.pattern) else { return nil }
-        guard !isPartOfFlood(window, found?.pattern) else { return nil }
+        guard !floods.contain(window, found?.pattern) else { return nil }
         if isOneTooMany(window, identity, hasPattern: found != nil) {
             unscoredCount += 1
             return nil
@@ -205,7 +206,7 @@ public struct Detector: Sendable {
             verdict.headline = shared.text(
                 workload: identity.name, seconds: window.scale.seconds)
         }
-        return verdict
+        return floods.hold(verdict) ? nil : verdict
     }
 
     /// Whether the limit of unknown hosts' windows scored per second is reached.
@@ -274,21 +275,6 @@ public struct Detector: Sendable {
         if pattern == .beacon { return shorter.contains { $0.pattern == .beacon } }
         guard let pattern, pattern.mayFence else { return !shorter.isEmpty }
         return shorter.contains { $0.pattern.map { $0.mayFence } ?? false }
-    }
-
-    /// Records a flood whose senders are not known.
-    mutating func noteFlood(of target: IPAddress, second: Int) {
-        if floods.count > 4096 { floods.removeAll() }
-        floods[target] = second
-    }
-
-    /// Whether a window shows only that an address, which may be forged, takes part in a flood that
-    /// is reported for its target.
-    private func isPartOfFlood(_ window: Window, _ pattern: Pattern?) -> Bool {
-        guard window.evidence.mayBeForged, pattern?.mayFence != true, !floods.isEmpty,
-            let second = floods[window.lastContact.address]
-        else { return false }
-        return second >= window.startSecond
     }
 
     mutating func remember(_ window: Window, _ identity: Identity, _ pattern: Pattern?) {

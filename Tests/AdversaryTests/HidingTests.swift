@@ -25,6 +25,17 @@ struct HidingTests {
         #expect(outcome.fenced.contains(Member.offender.address), "\(outcome)")
     }
 
+    /// So few ports that a client whose services moved may have tried them are watched.
+    @Test(arguments: [(9, false), (15, true)])
+    func aScanOfFewPorts(count: Int, isFenced: Bool) throws {
+        var attack = Attack()
+        attack.scan(.offender, .store, count: count, open: 0, seconds: 8)
+        let outcome = try bench.judge(attack)
+        let alerts = outcome.alerts(on: Member.offender.address)
+        #expect(alerts.contains { $0.pattern == "port_scan" }, "\(outcome)")
+        #expect(outcome.fenced == (isFenced ? [Member.offender.address] : []), "\(outcome)")
+    }
+
     /// Probes that open no flow count for their sender.
     @Test(arguments: [
         (0x01, "fin_scan"), (0x00, "null_scan"), (0x29, "xmas_scan"), (0x11, "maimon_scan"),
@@ -63,6 +74,56 @@ struct HidingTests {
                     && $0.workload == "unknown senders" && $0.decision == "watch"
             }, "\(outcome)")
         #expect(outcome.fenced.isEmpty, "\(outcome)")
+    }
+
+    /// One packet of each of `count` random outside addresses, 1,000 a second.
+    private static func crowd(
+        _ kind: String, count: Int, start: Double, seed: Int = 0
+    ) -> Attack {
+        var attack = Attack()
+        for number in 0..<count {
+            let place = seed + number
+            let source = Member(
+                "\(11 + place % 80).\(place % 251).\(place % 241).\(1 + place % 239)",
+                card: Member.outside.card)
+            let (time, port) = (start + Double(number) / 1000, UInt16(1024 + number % 60_000))
+            switch kind {
+            case "udp": attack.udp(at: time, source, .web, port, 9999, [])
+            case "ping": attack.ping(at: time, source, .web)
+            default: attack.tcp(at: time, source, .web, port, 80)
+            }
+        }
+        return attack
+    }
+
+    /// It is one incident from its first packets on, whether it begins with a second or at the end
+    /// of one: its addresses have none of their own.
+    @Test(arguments: ["udp", "ping", "syn"], [0, 0.9] as [Double])
+    func aFloodFromRandomSourcesIsOneIncident(kind: String, start: Double) throws {
+        let outcome = try bench.judge(Self.crowd(kind, count: 6000, start: start))
+        let floods = ["udp": "packet_flood", "ping": "packet_flood", "syn": "syn_flood"]
+        #expect(
+            Set(outcome.alerts.map { "\($0.offender) \($0.pattern) \($0.target)" })
+                == ["unknown \(floods[kind] ?? "") \(Member.web.address)"],
+            "\(outcome.alerts.count)")
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+    }
+
+    /// Fewer senders are no flood, and each is alerted: in a second before the end, in the last
+    /// second of all, and while another target is flooded.
+    @Test(arguments: [0.5, 2.5, 467] as [Double])
+    func aCrowdThatIsNoFloodIsAlerted(start: Double) throws {
+        var attack = Self.crowd("udp", count: 60, start: start)
+        let crowd = Set(
+            attack.records.map { $0.record.bytes.dropFirst(26).prefix(4).map { "\($0)" } })
+        #expect(crowd.count == 60)
+        if start == 2.5 {
+            attack.randomSources(.store, flags: 2)
+        }
+        let outcome = try bench.judge(attack)
+        let named = Set(outcome.alerts.map(\.offender))
+        let silent = crowd.map { $0.joined(separator: ".") }.filter { !named.contains($0) }
+        #expect(silent.isEmpty, "\(silent)")
     }
 
     /// A host cannot raise its own limit by its own requests.

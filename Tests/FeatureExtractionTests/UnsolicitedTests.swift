@@ -47,8 +47,8 @@ private struct Bench: ~Copyable {
     }
 
     private mutating func take() {
-        while let window = tracker.nextWindow() { windows.append(window) }
         while let window = tracker.nextTarget() { targets.append(window) }
+        while let window = tracker.nextWindow() { windows.append(window) }
     }
 
     mutating func finish() {

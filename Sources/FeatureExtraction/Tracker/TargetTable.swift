@@ -57,6 +57,12 @@ struct TargetTable: Sendable {
         }
     }
 
+    /// Whether an address received packets of many unknown senders in `second`, which has ended.
+    mutating func isCrowded(_ address: IPAddress, in second: Int) -> Bool {
+        guard isUsed, let slot = self[address] else { return false }
+        return states[slot].isCrowded(in: second)
+    }
+
     /// Changes the state in `slot` in `second`, which must not be before the last one.
     @inline(__always)
     mutating func update(_ slot: Int, _ second: Int, _ body: (inout TargetState) -> Void) {

@@ -157,5 +157,8 @@ extension WindowTracker {
         let new = sum.high(.newEdges)
         window.newUnanswered = Int(new - min(new, sum.low(.newEdges)))
         window.requestedPairs = hosts[slot].requested.count(scale, at: second)
+        window.isInCrowd =
+            scale == .short && window.evidence.mayBeForged
+            && targets.isCrowded(window.lastContact.address, in: second)
     }
 }

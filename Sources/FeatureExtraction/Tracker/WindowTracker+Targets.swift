@@ -26,7 +26,8 @@ extension WindowTracker {
 
     /// Returns the next window of a target that is worth a look, of the seconds that have ended.
     ///
-    /// - Precondition: `nextWindow` has returned nil.
+    /// Called until it returns nil, before `nextWindow`: the windows of hosts say whether their
+    /// targets are crowded.
     public mutating func nextTarget() -> TargetWindow? {
         guard targets.isUsed, targets.hasEnded(before: target) else { return nil }
         let names = resolver

@@ -177,7 +177,7 @@ public struct WindowTracker: Sendable {
         target = max(target, second) + 1
     }
 
-    /// Whether a second has ended since `nextWindow` and `nextTarget` returned nil.
+    /// Whether a second has ended since `nextTarget` and `nextWindow` returned nil.
     public var hasEndedSecond: Bool { second < target }
 
     /// Returns the next window of the seconds that have ended, by time; nil if there is no other.

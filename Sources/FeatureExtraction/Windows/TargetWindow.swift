@@ -95,6 +95,8 @@ struct TargetState: Sendable {
     private var candidate = IPAddress.unspecified
     private var votes = 0
     private var lastTotal = 0
+    /// Packets of the last second whose senders are not known.
+    private var lastUnknown = 0
     /// The bucket of each scale that was looked at last.
     private var looked: [3 of Int] = .init(repeating: .min)
     /// The same for packets to ports that it does not serve, halved every minute.
@@ -181,6 +183,7 @@ struct TargetState: Sendable {
             sums[scale.rawValue] &+= now.columns
         }
         lastTotal = now.total
+        lastUnknown = lastTotal - min(now[.proven], lastTotal)
         now = TargetCounts()
         isActive = false
     }
@@ -200,6 +203,14 @@ struct TargetState: Sendable {
 
     /// Whether one known sender sent most of the packets of the last second.
     var hasOneSender: Bool { votes * 4 > lastTotal }
+
+    /// Whether packets of many unknown senders came in `second`, which has ended.
+    func isCrowded(in second: Int) -> Bool {
+        newestSecond == second && lastUnknown >= Self.leastCrowd
+    }
+
+    /// Packets of unknown senders in one second that may begin a flood.
+    private static let leastCrowd = 20
 
     /// The lower quartiles of the long scale's full buckets since it was first seen, for `scale`.
     private func usual(_ scale: Scale, _ second: Int) -> TargetCounts {

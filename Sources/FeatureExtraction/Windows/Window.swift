@@ -51,6 +51,9 @@ public struct Window: Sendable {
     public var datagramFlows = 0
     /// Frames to all hosts of a link, beyond the rate of announcements and discovery.
     public var groupCount = 0
+    /// Whether, in a short window on evidence that may be forged, its last target received packets
+    /// of many unknown senders in the last second.
+    public var isInCrowd = false
     /// TCP flows whose handshake the subject completed with the number that the answer brought.
     public var handshakeCount = 0
     /// Packets of the subject that open no flow and continue none that is known.

@@ -142,6 +142,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
         tracker.finish()
         isJudging = true
         settle()
+        reportHeld(isLast: true)
     }
 
     private mutating func takePackets(until horizon: Timestamp) {
@@ -215,6 +216,13 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     ///
     /// - Returns: false if the deadline came first.
     private mutating func judgeWindows(until deadline: Instant?) -> Bool {
+        while let window = tracker.nextTarget() {
+            if let verdict = detector.judge(window) {
+                scores.record(verdict.workload, score: 1, second: verdict.window.endSecond)
+                report(verdict)
+            }
+            if Self.isOver(deadline) { return false }
+        }
         while let window = tracker.nextWindow() {
             judge(window)
             if Self.isOver(deadline) { return false }
@@ -223,13 +231,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
             guard window.isContested || !nodeAddresses.contains(window.subject) else { continue }
             if let verdict = detector.judgeSighting(window) { report(verdict) }
         }
-        while let window = tracker.nextTarget() {
-            if let verdict = detector.judge(window) {
-                scores.record(verdict.workload, score: 1, second: verdict.window.endSecond)
-                report(verdict)
-            }
-            if Self.isOver(deadline) { return false }
-        }
+        reportHeld()
         return true
     }
 
@@ -242,6 +244,16 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
             scores.record(workload, score: share, second: window.endSecond)
         }
         if let verdict { report(verdict) }
+    }
+
+    /// Reports verdicts of earlier seconds that waited for the flood of a target, and saw none.
+    private mutating func reportHeld(isLast: Bool = false) {
+        for verdict in detector.takeHeld(isLast: isLast)
+        where verdict.window.isContested || !nodeAddresses.contains(verdict.subject) {
+            scores.record(
+                detector.shownName(of: verdict), score: 1, second: verdict.window.endSecond)
+            report(verdict)
+        }
     }
 
     private mutating func report(_ verdict: Verdict) {

@@ -126,6 +126,11 @@ struct CaptureAnalyzer {
         return process(verdict, name)
     }
 
+    /// The verdicts of earlier seconds that waited for the flood of a target, and saw none.
+    mutating func analyzeHeld(isLast: Bool, _ name: (IPAddress) -> String?) -> [Verdict] {
+        detector.takeHeld(isLast: isLast).filter { isJudged($0.window) }.map { process($0, name) }
+    }
+
     private func isJudged(_ window: Window) -> Bool {
         window.isContested || !nodeAddresses.contains(window.subject)
     }

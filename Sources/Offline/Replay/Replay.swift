@@ -96,7 +96,12 @@ public struct Replay {
         var packets = try PacketReader(
             paths: spool?.paths ?? paths, filter: filter, trustsNotes: trustsNotes,
             limits: limits, listedNames: indicators?.names, progress: progress)
-        func judgeWindows() {
+        func judgeWindows(isLast: Bool = false) {
+            while let window = tracker.nextTarget() {
+                analyzer.takeRuntimeEvents(until: window.endSecond)
+                let verdict = analyzer.analyze(window) { tracker.workloadName(of: $0) }
+                if let verdict { record?.add(verdict) }
+            }
             while let window = tracker.nextWindow() {
                 if memory.isDue {
                     tracker.isCramped = memory.isShort()
@@ -114,9 +119,9 @@ public struct Replay {
                 let verdict = analyzer.analyze(sighting: window) { tracker.workloadName(of: $0) }
                 if let verdict { record?.add(verdict) }
             }
-            while let window = tracker.nextTarget() {
-                let verdict = analyzer.analyze(window) { tracker.workloadName(of: $0) }
-                if let verdict { record?.add(verdict) }
+            for verdict in analyzer.analyzeHeld(isLast: isLast, { tracker.workloadName(of: $0) }) {
+                observe?(verdict.window, verdict)
+                record?.add(verdict)
             }
         }
         func judgeEarly(at time: Timestamp) {
@@ -138,7 +143,7 @@ public struct Replay {
                 analyzer.apply(change)
             case .clockSetBack:
                 tracker.finish()
-                judgeWindows()
+                judgeWindows(isLast: true)
                 tracker.restart()
             case .packet:
                 tracker.advance(to: packets.packet.time)
@@ -153,7 +158,7 @@ public struct Replay {
             }
         }
         tracker.finish()
-        judgeWindows()
+        judgeWindows(isLast: true)
         let report = packets.report
         // Tools report a moment later than packets arrive.
         analyzer.finishRuntimeEvents()

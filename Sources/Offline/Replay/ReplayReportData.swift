@@ -64,7 +64,10 @@ public final class ReplayReportData {
 
     /// Records a verdict on senders that are not known.
     func add(_ verdict: Verdict) {
-        timeline.add(1, isAnomalous: true, of: verdict.workload, second: verdict.window.endSecond)
+        let mayBeForged = verdict.window.evidence.mayBeForged
+        let shown = model?.shownName(of: verdict.workload, mayBeForged: mayBeForged)
+        timeline.add(
+            1, isAnomalous: true, of: shown ?? verdict.workload, second: verdict.window.endSecond)
     }
 
     /// Records a window with its score.
