@@ -24,6 +24,7 @@ TECHNIQUES = [
     scan("nmap -sW", "-sW -p 1-1000", ["ACK scan"]),
     scan("nmap -sM", "-sM -p 1-1000", ["Maimon scan"]),
     scan("nmap --scanflags SYNFIN", "-sS --scanflags SYNFIN -p 1-1000"),
+    scan("nmap --badsum", "-sS --badsum -p 1-1000"),
     scan("nmap --scanflags URG", "-sF --scanflags URG -p 1-1000", ["invalid-flags scan"]),
     scan("nmap -sU", "-sU -p 1-500 --min-rate 100"),
     scan("nmap -sU -g 53", "-sU -g 53 -p 1024-1500 --min-rate 100"),

@@ -101,6 +101,26 @@ struct LongNameTests {
         #expect(outcome.fenced.contains("port:veth-offender"), "\(outcome)")
     }
 
+    /// Data in short names, and a set of short names that stand for data: unusual, without a name.
+    @Test(arguments: ["digits", "words", "set"], [0.1, 1])
+    func dataInShortNamesIsUnusual(kind: String, pause: Double) throws {
+        let names = (0..<120).map { number in
+            switch kind {
+            case "digits": Self.digits(number, 16).joined() + ".t.example.com"
+            case "words":
+                (0..<2).map { Self.word(number * 2 + $0) }.joined(separator: "-")
+                    + ".t.example.com"
+            default: "n\(Self.digits(number, 1).joined())\(number % 4).t.example.com"
+            }
+        }
+        #expect(names.allSatisfy { $0.utf8.count < 45 })
+        let outcome = try bench.judge(
+            Self.questions(names, from: Self.offender, to: .resolver, every: pause))
+        let alerts = outcome.alerts(on: Member.offender.address)
+        #expect(alerts.contains { $0.pattern.isEmpty && $0.decision == "watch" }, "\(outcome)")
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+    }
+
     /// A tunnel by a host that an accomplice asks something again and again, as clients ask a
     /// resolver.
     @Test func anAccomplicesQuestionsHideNoTunnel() throws {
