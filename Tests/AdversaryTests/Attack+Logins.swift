@@ -112,6 +112,14 @@ enum Words {
         ]
     }
 
+    /// A service of its own kind: one question, and one long answer.
+    static func ofItsOwn(_ number: Int) -> [Line] {
+        [
+            .up([UInt8](repeating: 0x78, count: 200)),
+            .down([UInt8](repeating: 0x79, count: 800 + number * 7 % 400)),
+        ]
+    }
+
     /// FTP: passwords on one connection, all refused.
     static func refusedByFTP(_ tries: Int) -> [Line] {
         [.down("220 ready\r\n")]

@@ -181,6 +181,26 @@ struct InnocentLoginTests {
         try expectUnfenced(traffic, except: ["password_guessing"])
     }
 
+    /// A service of its own kind on a database's port, which ends each connection itself.
+    @Test func anotherServiceOnADatabasesPort() throws {
+        func calls(_ seconds: Double) -> Attack {
+            var traffic = Attack()
+            for number in 0..<Int(seconds * 8) {
+                traffic.talk(
+                    at: Double(number) / 8, Self.client, .database, UInt16(20_000 + number), 5432,
+                    Words.ofItsOwn(number), closedBy: .server)
+            }
+            return traffic
+        }
+        try expectUnfenced(calls(60), except: ["contact_never_seen_before"])
+        let captures = try calls(120).write(to: bench.scratch)
+        let run = try Run(
+            ["train", "-o", bench.scratch.path("m"), "--inventory", "captures/inventory.yaml"]
+                + captures.flatMap { ["-r", $0] })
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(!"\(run.output)\(run.errors)".contains("password guessing"), "\(run.errors)")
+    }
+
     /// A connection for each request, whose words can be read or not, and which the server or the
     /// client ends; at a rate that the client always had, and at four times that.
     @Test(arguments: [true, false]) func aConnectionForEachRequest(isCut: Bool) throws {

@@ -185,6 +185,13 @@ struct LoginMessageTests {
         all.append(Case.from(5432, postgres("R", [0, 0, 0, 0]), .granted))
         all.append(Case.from(5432, postgres("R", [0, 0, 0, 12] + Array("v=abc".utf8)), .granted))
         all.append(Case.from(5432, postgres("R", [0, 0, 0, 5, 1, 2, 3, 4]), .none))
+        // Another service on the port: no message's type, or no length.
+        all.append(Case.from(5432, Array("yyyyyyyyyy".utf8), .answered))
+        all.append(Case.from(5432, Array("OK 12 rows".utf8), .answered))
+        // Those that a login has: the answer to a request for TLS, a handshake, a parameter.
+        all.append(Case.from(5432, Array("S".utf8), .none))
+        all.append(Case.from(5432, [0x16, 3, 3, 0, 80, 2, 0, 0, 76, 3, 3], .none))
+        all.append(Case.from(5432, postgres("S", Array("TimeZone\0UTC\0".utf8)), .none))
         all.append(
             Case.from(
                 1433, [4, 1, 0, 60, 0, 1, 1, 0, 0xAA, 40, 0, 0x18, 0x48, 0, 0, 1, 14], .refused))
@@ -249,6 +256,7 @@ struct LoginMessageTests {
             ).login
         }
         #expect(message(25, 21, "PASS a\r\n") == .attempt)
+        #expect(message(5432, 21, "PASS a\r\n") == .attempt)
         #expect(message(21, 25, "530 Login incorrect.\r\n") == .refused)
         #expect(message(21, 80, "POST / HTTP/1.1\r\n") == .attempt)
         #expect(message(80, 21, "HTTP/1.1 401 Unauthorized\r\n") == .refused)

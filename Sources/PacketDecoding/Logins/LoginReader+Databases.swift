@@ -40,7 +40,22 @@ extension LoginReader {
         case 0x52:
             guard count >= 9, u32(1) >= 8 else { return .none }
             return u32(5) == 0 || u32(5) == 12 ? .granted : .none
-        default: return .none
+        default: return isOfPostgres ? .none : .answered
+        }
+    }
+
+    /// Whether an answer begins as those of PostgreSQL do: with the byte that answers a request for
+    /// TLS, a record of TLS, or a message's type and a length that may be. What does not is the
+    /// rest of a message, or another service's that uses the port: no login was refused there.
+    private var isOfPostgres: Bool {
+        if u8(0) &- 0x14 < 4, u8(1) == 3 { return true }
+        if length == 1 { return true }
+        switch u8(0) {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "1")...UInt8(ascii: "3"),
+            UInt8(ascii: "c"), UInt8(ascii: "d"), UInt8(ascii: "n"), UInt8(ascii: "s"),
+            UInt8(ascii: "t"), UInt8(ascii: "v"):
+            return count < 5 || u32(1) &- 4 < 1 << 24
+        default: return false
         }
     }
 
