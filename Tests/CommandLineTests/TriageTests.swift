@@ -79,6 +79,7 @@ struct TriageTests {
         #expect(isRead, "\(program.errors)")
         #expect(try Run("incidents", "set", id, "malicious", "--socket", bench.socket).status == 0)
         #expect(try feedback().contains("\(id)  malicious"))
+        #expect(try audit().contains("feedback  \(id)  benign"))
         let new = try Run("incidents", "set", id, "new", "--socket", bench.socket)
         #expect(new.output == "\(id): new; feedback on it is withdrawn\n", "\(new.errors)")
         #expect(try feedback().contains("no feedback"))

@@ -92,9 +92,18 @@ extension MonitorHub {
                 throw TriageError.feedback("the alert \(incident) is not stored (yet)")
             }
             return {
-                try FeedbackFile.add(
-                    incident, state == .benign ? .benign : .malicious,
-                    source: EVEReader(lines: [event.line], name: "the store"), model: model)
+                let (word, judgement): (FeedbackWord, Feedback.Judgement) =
+                    state == .benign ? (.benign, .benign) : (.malicious, .malicious)
+                try Self.record(word.rawValue, on: incident, by: actor, store)
+                do {
+                    try FeedbackFile.add(
+                        incident, judgement,
+                        source: EVEReader(lines: [event.line], name: "the store"), model: model)
+                } catch {
+                    try? Self.record(
+                        "\(word.rawValue): failed: \(error)", on: incident, by: actor, store)
+                    throw error
+                }
             }
         case .new, .acknowledged:
             // It may have been given before the incident was closed, or by command.
