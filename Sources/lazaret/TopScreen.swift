@@ -50,9 +50,10 @@ struct TopScreen {
         let recent = last.flatMap { now - $0.talkersRead < .seconds(10) ? $0 : nil }
         let talkers: Talkers?
         if let recent { talkers = recent.talkers } else { talkers = await countTalkers() }
+        let incidents: [IncidentSummary] = try await list("/api/v1/incidents?limit=50")
         return TopScreen(
             status: try await client.status(),
-            incidents: try await list("/api/v1/incidents?limit=50"),
+            incidents: incidents.sorted { ($1.end, $0.eventID) < ($0.end, $1.eventID) },
             rules: try await client.rules(),
             rates: try await list("/api/v1/rates"), talkers: talkers,
             talkersRead: recent?.talkersRead ?? now)

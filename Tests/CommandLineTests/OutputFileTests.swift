@@ -97,6 +97,17 @@ struct OutputFileTests {
             words + ["-o", "/dev/stdout"], behind: ["sh", "-c", "echo first; exec \"$@\"", "sh"])
         #expect(appended.status == 0 && appended.output == "first\n" + plain)
     }
+
+    /// A pager that was left, or `head`.
+    @Test func aReaderThatHasGoneAwayIsSaid() throws {
+        let capture = Run.root.appendingPathComponent("captures/clean-test.pcap").path
+        for words in [["model", "show", model], ["flows", "-r", capture]] {
+            let output = try Namespace.command(
+                ["bash", "-c", #"exec 3> >(:); wait $!; "$0" "$@" 2>&1 >&3; echo $?"#]
+                    + [Run.binary.path] + words)
+            #expect(output == "lazaret: standard output: the reader has gone away\n1\n")
+        }
+    }
 }
 
 /// A state directory that belongs to the monitor's user, who may change it at will.

@@ -39,6 +39,20 @@ struct TopTests {
                 && screen.contains(#/\n10\.77\.1\.10 +[\d.]+ k?B +[\d.]+ k?B +\d+ +\d+\n/#)
         }
         #expect(isCounted, "\(program.errors)")
+        // The one that acted last is first, whichever began earlier.
+        var times: [String] = []
+        let isInOrder = try eventually {
+            try bench.lab.scan(bench.lab.b, by: bench.lab.c)
+            Thread.sleep(forTimeInterval: 1.2)
+            try bench.lab.scan(bench.lab.b, by: bench.lab.a)
+            let line = #/\n(?:watch|quarantine) +(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)/#
+            times = try Run("top", "--socket", bench.socket).output.matches(of: line).map {
+                String($0.1)
+            }
+            return times.count > 1 && Set(times).count == times.count
+                && times == times.sorted(by: >)
+        }
+        #expect(isInOrder, "\(times) \(program.errors)")
         #expect(program.end(by: SIGTERM) == 0)
     }
 }

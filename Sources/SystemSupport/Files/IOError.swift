@@ -22,7 +22,8 @@ public enum IOError: Error, CustomStringConvertible {
 
     /// An output with the system's message.
     package init(output path: String, _ error: Errno) {
-        self = .output(path: path, reason: "\(error)")
+        self = .output(
+            path: path, reason: error == .brokenPipe ? "the reader has gone away" : "\(error)")
     }
 
     public var description: String { "\(path): \(reason)" }
