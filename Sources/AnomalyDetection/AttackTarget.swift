@@ -19,6 +19,17 @@ public struct AttackTarget: Sendable, Equatable {
     /// How many pairs of address and port, where only these are counted.
     public var pairCount: Int
 
+    /// One of several.
+    public struct Host: Sendable, Equatable {
+        public var address: IPAddress
+        public var workload: String?
+
+        public init(address: IPAddress, workload: String? = nil) {
+            self.address = address
+            self.workload = workload
+        }
+    }
+
     public init(
         address: IPAddress?, workload: String? = nil, ipProtocol: UInt8? = nil, port: UInt16? = nil,
         addressCount: Int = 1, portCount: Int = 1, pairCount: Int = 1
@@ -68,8 +79,14 @@ extension Verdict {
         pattern?.isTakeover == true || pattern == .arpSweep ? nil : tellingContact
     }
 
-    /// The address for which `targetName` is to be set.
-    package var attackedAddress: IPAddress? { attacked?.address }
+    /// The addresses that it acts on, of many the last; the first is that of `attacked`.
+    var attackedAddresses: [IPAddress] {
+        guard let target = attacked, let address = target.address else { return [] }
+        guard target.addressCount > 1 || target.pairCount > 1 else { return [address] }
+        // The window's own traffic to usual peers is no part of it.
+        let others = window.newContacts.reversed().compactMap(inWindow).map(\.address)
+        return [address] + others.filter { $0 != address }
+    }
 
     /// The address that a takeover concerns.
     private var takenAddress: AttackTarget? {

@@ -41,7 +41,7 @@ extension Verdict {
     public mutating func addIndicators(from table: IndicatorTable?) {
         guard let table, indicators.isEmpty else { return }
         let contact = window.lastContact
-        var addresses = [subject, attackedAddress].compactMap(\.self)
+        var addresses = [subject, attacked?.address].compactMap(\.self)
         if contact.second >= window.startSecond { addresses.append(contact.address) }
         var seen: Set<IPAddress> = []
         for address in addresses where seen.insert(address).inserted {

@@ -29,6 +29,10 @@ public struct Incident: Sendable {
     public var patterns: [Pattern: Verdict]
     /// The verdict with the greatest weight.
     public var strongest: Verdict
+    /// Whom its verdicts acted on, the first ones; the others are counted.
+    public private(set) var targets: [AttackTarget.Host] = []
+    /// How many they are at least.
+    public private(set) var targetCount = 0
     /// Identifier of the first alert.
     public var eventID: String
     /// What was said of the workload's processes before and during it, the earliest first.
@@ -36,6 +40,8 @@ public struct Incident: Sendable {
 
     /// The greatest number of them.
     public static let mostRuntimeEvents = 16
+    /// The greatest number of targets that are named.
+    public static let mostTargets = 16
 
     /// The target of the attack, where the offender's address may be forged.
     public var target: IPAddress? {
@@ -60,6 +66,17 @@ public struct Incident: Sendable {
 }
 
 extension Incident {
+    /// Adds those that a verdict acts on.
+    mutating func add(targetsOf verdict: Verdict) {
+        var isFull = false
+        for target in verdict.targets
+        where !targets.contains(where: { $0.address == target.address }) {
+            if targets.count < Self.mostTargets { targets.append(target) } else { isFull = true }
+        }
+        targetCount = max(
+            targetCount, verdict.attacked?.addressCount ?? 0, targets.count + (isFull ? 1 : 0))
+    }
+
     /// Adds runtime events, and replaces those that it has by their latest counts. Of too many, the
     /// least urgent are left out, and the latest of these.
     mutating func add(_ events: [RuntimeEvent]) {
@@ -176,6 +193,7 @@ public struct IncidentTracker: Sendable {
             if Self.weight(verdict) > Self.weight(incident.strongest) {
                 incident.strongest = verdict
             }
+            incident.add(targetsOf: verdict)
             incident.add(verdict.runtimeEvents)
             open[key] = incident
             return
@@ -195,6 +213,7 @@ public struct IncidentTracker: Sendable {
             firstQuarantineSecond: verdict.level == .quarantine ? window.endSecond : nil,
             patterns: verdict.pattern.map { [$0: verdict] } ?? [:], strongest: verdict,
             eventID: eventID)
+        incident.add(targetsOf: verdict)
         incident.add(verdict.runtimeEvents)
         open[key] = incident
     }

@@ -57,7 +57,10 @@ public struct Verdict: Sendable {
     public var running: RunningEvidence?
 
     /// The name of the workload that it acts on; nil: it has none.
-    public var targetName: String?
+    public private(set) var targetName: String?
+    /// All addresses that it acts on, with their names, of many the last; the first is that of
+    /// `attacked`.
+    public private(set) var targets: [AttackTarget.Host] = []
 
     /// What lists of indicators say of the addresses and the name that it is about.
     public var indicators: [IndicatorHit] = []
@@ -68,6 +71,12 @@ public struct Verdict: Sendable {
     public var raisedBy: RuntimeEvent?
 
     public var subject: IPAddress { window.subject }
+
+    /// Sets the names of those that it acts on.
+    package mutating func nameTargets(_ name: (IPAddress) -> String?) {
+        targets = attackedAddresses.map { AttackTarget.Host(address: $0, workload: name($0)) }
+        targetName = targets.first?.workload
+    }
 
     /// The anomalous features, those with the greatest weight first.
     ///

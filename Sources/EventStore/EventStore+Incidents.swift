@@ -46,9 +46,8 @@ public struct IncidentFilter: Sendable, Equatable {
         guard pattern.map({ facts.patterns.contains($0) }) ?? true,
             severity == nil || severity == facts.severity
         else { return false }
-        let ends = [facts.workload, facts.offender, facts.targetText ?? ""]
         let wanted = text.lowercased()
-        return wanted.isEmpty || ends.contains { $0.lowercased().contains(wanted) }
+        return wanted.isEmpty || facts.ends.contains { $0.lowercased().contains(wanted) }
     }
 }
 

@@ -90,7 +90,7 @@ extension Event.Alert.Contact {
 }
 
 extension Event.Alert.Reason {
-    fileprivate init(_ reason: Verdict.Reason) {
+    init(_ reason: Verdict.Reason) {
         let description = FeatureSchema.description(of: reason.feature)
         self.init(
             text: reason.text,

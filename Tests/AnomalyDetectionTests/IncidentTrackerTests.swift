@@ -62,6 +62,37 @@ struct IncidentTrackerTests {
         #expect(incident.spoofingLink == MACAddress(7 as UInt64))
     }
 
+    @Test func allThatAnOffenderActsOnAreItsTargets() {
+        var tracker = IncidentTracker()
+        func moving(to hosts: Range<UInt32>, at second: Int) -> Verdict {
+            var verdict = verdict(1, at: second, pattern: .lateralMovement)
+            verdict.window.newContacts = hosts.map { host in
+                var contact = Contact()
+                contact.address = IPAddress(v4: host)
+                contact.second = second
+                return contact
+            }
+            // A peer of earlier windows is no part of this one.
+            verdict.window.newContacts[0].second = second - 60
+            verdict.window.contact = verdict.window.newContacts[hosts.count - 1]
+            verdict.window.newContact = verdict.window.contact
+            verdict.window.values[Feature.newPeers.rawValue] = Float(hosts.count - 1)
+            verdict.nameTargets { $0 == IPAddress(v4: 13) ? "db" : nil }
+            return verdict
+        }
+        _ = observe([moving(to: 10..<14, at: 100)], in: &tracker)
+        let first = tracker.all[0]
+        #expect(first.targets.map(\.address) == [13, 12, 11].map { IPAddress(v4: $0) })
+        #expect(first.targets.map(\.workload) == ["db", nil, nil] && first.targetCount == 3)
+        #expect(first.attacked?.workload == "db")
+        // Those that came later are added, up to a bound; the others are counted.
+        _ = observe([moving(to: 12..<15, at: 101), moving(to: 20..<60, at: 102)], in: &tracker)
+        let all = tracker.all[0]
+        #expect(all.targets.count == Incident.mostTargets && all.targetCount == 39)
+        #expect(all.targets[3].address == IPAddress(v4: 14))
+        #expect(Set(all.targets.map { "\($0.address)" }).count == Incident.mostTargets)
+    }
+
     @Test func aPatternIsAlertedOncePerWindowLengthAndLevel() {
         var tracker = IncidentTracker()
         let alerts = observe(

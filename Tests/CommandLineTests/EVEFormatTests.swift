@@ -56,6 +56,29 @@ struct EVEFormatTests {
         #expect(Set(numbers.values.joined()).count == numbers.count)
     }
 
+    /// Incidents and ranked hosts have reasons of the same type as alerts.
+    @Test func reasonsOfIncidentsAndOfRankedHostsHaveTheTypeOfAlerts() throws {
+        let scratch = try Scratch()
+        for model in [["-m", try scratch.model()], []] {
+            let run = try Run(
+                ["replay", "-r", "captures/mixed.pcap", "--format", "json", "--inventory"]
+                    + ["captures/inventory.yaml"] + model)
+            try #require(run.status == 0, "\(run.errors)")
+            let objects = try run.json
+            #expect(objects.count > 20)
+            for object in objects {
+                let told = try #require(object["reasons"] as? [[String: Any]])
+                #expect(told.allSatisfy { $0["text"] is String }, "\(object)")
+                // A host that nothing is odd about has none.
+                guard !model.isEmpty else { continue }
+                // The first one is what the summary says.
+                let first = try #require(told.first?["text"] as? String)
+                let summary = try #require(object["summary"] as? String)
+                #expect(summary.hasSuffix(first), "\(object)")
+            }
+        }
+    }
+
     @Test func anAlertNamesItsFlowAsOtherToolsDo() throws {
         let scratch = try Scratch()
         let flows = try Run("flows", "-r", "captures/mixed.pcap", "--format", "eve").json

@@ -66,6 +66,23 @@ struct TargetTests {
         #expect(page.contains(span))
     }
 
+    @Test func allTargetsOfAnIncidentAreNamed() throws {
+        let all = try replay("--format", "json").json
+        let several = all.filter { ($0["targets"] as? [Any] ?? []).count > 1 }
+        #expect(!several.isEmpty)
+        for incident in several {
+            let targets = try #require(incident["targets"] as? [[String: Any]])
+            let addresses = targets.compactMap { $0["address"] as? String }
+            #expect(addresses.count == targets.count && Set(addresses).count == addresses.count)
+            #expect(addresses.count <= 16)
+            let count = try #require(incident["target_count"] as? Int)
+            #expect(count >= targets.count && count >= incident["target_addresses"] as? Int ?? 0)
+        }
+        let names = several.flatMap { ($0["targets"] as? [[String: Any]]) ?? [] }
+            .compactMap { $0["workload"] as? String }
+        #expect(Set(names).isSuperset(of: ["app", "dns"]), "\(names)")
+    }
+
     @Test func aTargetWithoutANameIsItsAddress() throws {
         let leak = try incident("data_leaving")
         #expect(leak["target_workload"] == nil)

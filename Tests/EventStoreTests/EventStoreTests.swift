@@ -91,6 +91,11 @@ struct EventStoreTests {
             $0.severity = .high
             $0.patterns = ["syn_flood", "port_scan"]
             $0.target = AttackTarget(address: IPAddress(v4: 0x0A3C_0305), workload: "db")
+            $0.targets = [
+                AttackTarget.Host(address: IPAddress(v4: 0x0A3C_0305), workload: "db"),
+                AttackTarget.Host(address: IPAddress(v4: 0x0A3C_0309), workload: "vault"),
+            ]
+            $0.targetCount = 2
         }
         // As an earlier version wrote it.
         var old = StoredIncident(
@@ -118,6 +123,8 @@ struct EventStoreTests {
         #expect(try found { $0.pattern = "port_scan" } == ["i1500", "old"])
         #expect(try found { $0.text = "WORK" } == ["i1500"])
         #expect(try found { $0.text = "db (10.60" } == ["i1500"])
+        #expect(try found { $0.text = "VAULT" } == ["i1500"])
+        #expect(try found { $0.text = "10.60.3.9" } == ["i1500"])
         #expect(try found { $0.severity = .high } == ["i1500"])
         #expect(try found { $0.severity = .medium } == ["old"])
         #expect(try found { $0.state = .benign } == ["i3"])

@@ -249,6 +249,14 @@ struct WindowTrackerTests {
         let window = try #require(monitoring.last(.short, of: attacker))
         #expect(window[.newEdges] == 1 && window[.newPorts] == 1 && window[.newPeers] == 0)
         #expect(window.newContact.port == 22)
+        #expect(window.newContacts == [window.newContact])
+        for number in [3, 20, 21, 22, 23, 24, 25, 26, 27, 21] {
+            _ = monitoring.send(packet("10.0.0.1", "10.9.0.\(number)", port: 22, at: 901), opening)
+        }
+        monitoring.finish()
+        // Of more addresses than are kept, those that were met last.
+        let last = try #require(monitoring.last(.short, of: attacker)).newContacts.map(\.address)
+        #expect(last.map { "\($0)" } == [20, 22, 23, 24, 25, 26, 27, 21].map { "10.9.0.\($0)" })
 
         var training = Bench(mode: .training, graph: graph)
         _ = training.send(packet("10.0.0.1", "10.9.0.3", port: 5432, at: 401), opening)

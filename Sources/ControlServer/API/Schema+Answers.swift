@@ -102,13 +102,22 @@ extension Schema {
     /// EVE JSON has further members, depending on the event's type.
     static let event = open([("timestamp", timestamp), ("event_type", string)])
 
-    static let incident = open([
-        ("event_id", string), ("offender", string), ("workload", string), ("start", integer),
-        ("end", integer), ("summary", string), ("score", number),
-        ("decision", string(oneOf: ["watch", "quarantine"])), ("reasons", array(of: string)),
-        ("patterns", array(of: string)),
-        ("triage", triage),
-    ])
+    static let incident = open(
+        [
+            ("event_id", string), ("offender", string), ("workload", string), ("start", integer),
+            ("end", integer), ("summary", string), ("score", number),
+            ("decision", string(oneOf: ["watch", "quarantine"])), ("reasons", array(of: reason)),
+            ("patterns", array(of: string)),
+            ("triage", triage),
+        ],
+        optional: [
+            ("target", string), ("target_text", string), ("targets", array(of: target)),
+            ("target_count", count),
+        ])
+
+    private static let reason = open([("text", string)])
+
+    private static let target = object([("address", string)], optional: [("workload", string)])
 
     static let rule = open([
         ("id", string), ("target", string), ("response", action), ("in_force", boolean),

@@ -62,11 +62,13 @@ struct Schema: Sendable {
     }
 
     /// An object with at least these members.
-    static func open(_ members: [(name: String, schema: Schema)]) -> Schema {
+    static func open(
+        _ members: [(name: String, schema: Schema)], optional: [(name: String, schema: Schema)] = []
+    ) -> Schema {
         Schema(
             "object",
             [
-                ("properties", properties(members)),
+                ("properties", properties(members + optional)),
                 ("required", JSONText.array(members.map { JSONText.quoted($0.name) })),
             ])
     }

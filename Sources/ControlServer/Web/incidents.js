@@ -70,21 +70,22 @@ function showIncidents(isFiltered) {
         make('span', {class: 'when small muted'}, times(incident.start, incident.end)),
         make('span', {class: 'why'}, incident.summary + (incident.technique ? ' (' + incident.technique + ')' : ''))));
     details.addEventListener('toggle', () => { if (details.open && !details.dataset.full) explain(details, incident); });
-    if (open.has(incident.event_id)) details.open = true;
+    if (open.has(incident.event_id)) { details.open = true; explain(details, incident); }
     return details;
   }));
 }
-async function explain(details, incident) {
+// Bars, score and summary are those of one window: the incident's strongest.
+function explain(details, incident) {
   details.dataset.full = '1';
-  let event;
-  try { event = await read('/api/v1/events/' + incident.event_id); } catch { event = null; }
-  const reasons = event ? event.lazaret.reasons : incident.reasons.map(text => ({text}));
+  const reasons = incident.reasons.map(reason => reason.text === undefined ? {text: reason} : reason);
   const facts = [['Score', incident.score + ', threshold ' + incident.threshold], ['Against', 'the baseline of ' + incident.baseline],
     ['Anomalous windows', whole(incident.windows)], ['More', 'lazaret explain ' + incident.event_id]];
-  if (event && event.dest_ip) facts.splice(1, 0, ['Last contact', event.dest_ip + (event.dest_port ? ' ' + event.proto + ' ' + event.dest_port : '')]);
   const runtime = incident.runtime_events || [];
   facts.splice(1, 0, ...runtime.map((event, number) => [number ? '' : 'Runtime events', event.text]));
   if (incident.evidence) facts.splice(1, 0, ['Evidence', incident.evidence + ', ' + incident.evidence_text]);
+  const targets = incident.targets || [];
+  if (targets.length > 1) facts.splice(1, 0, ['All targets', targets.map(target => target.workload ? target.workload + ' (' + target.address + ')' : target.address).join(', ')
+    + (incident.target_count > targets.length ? ' and ' + (incident.target_count - targets.length) + ' more' : '')]);
   if (incident.target || incident.target_text) facts.splice(1, 0, ['Target', incident.target_text || incident.target]);
   const ruler = reasons.some(reason => reason.steps !== undefined) ? [reasonRuler()] : [];
   details.append(make('ul', {class: 'reasons'}, ...reasons.map(reasonItem), ...ruler),

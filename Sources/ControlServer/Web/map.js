@@ -8,6 +8,16 @@ async function refreshContacts() {
   try { contacts = await read('/api/v1/contacts'); } catch { return; }
   drawMap();
 }
+// Those that an incident acts on, and how many more. Of many, those without a name are only counted.
+const mostTargets = 8;
+function attacked(incident) {
+  const all = incident.targets || [], total = Math.max(incident.target_count || 0, all.length);
+  if (!all.length) return {names: [incident.target_addresses > 1 && !incident.target_workload ? scannedName : incident.target_workload || incident.target || ''], rest: 0};
+  const nameOf = target => target.workload || target.address;
+  const names = [...new Set((total > mostTargets ? all.filter(target => target.workload) : all).map(nameOf))].slice(0, mostTargets);
+  if (!names.length) return {names: [scannedName], rest: 0};
+  return {names, rest: total - all.filter(target => names.includes(nameOf(target))).length};
+}
 // Pairs of offenders and targets in the incidents of the last 24 hours.
 function attacks() {
   const known = new Set(contacts.flatMap(contact => [contact.from, contact.to]));
@@ -15,16 +25,18 @@ function attacks() {
   for (const incident of recent.filter(incident => incident.end >= since)) {
     const isForged = incident.evidence === 'address' && (incident.workload === 'outside' || incident.workload === incident.offender) && !known.has(incident.offender);
     const from = isForged ? forgedName : incident.workload === 'outside' ? incident.offender : incident.workload;
-    // Of a scan of many addresses, the last one is no more a target than the others.
-    const isScan = incident.target_addresses > 1 && !incident.target_workload;
-    const to = isScan ? scannedName : incident.target_workload || incident.target || '';
-    const key = from + '\u0000' + to;
-    const pair = found.get(key) || {from, to, isHeld: false, texts: []};
-    pair.isHeld = pair.isHeld || held(incident);
-    if (pair.texts.length < 5) pair.texts.push(looksLike(incident) + (incident.target_text ? ' against ' + incident.target_text : ''));
-    found.set(key, pair);
+    const {names, rest} = attacked(incident);
+    for (const to of rest ? [...names, null] : names) {
+      const key = from + '\u0000' + to;
+      const pair = found.get(key) || {from, to, rest: 0, isHeld: false, texts: []};
+      pair.isHeld = pair.isHeld || held(incident);
+      pair.rest = Math.max(pair.rest, rest);
+      if (pair.texts.length < 5) pair.texts.push(looksLike(incident) + (incident.target_text ? ' against ' + incident.target_text : ''));
+      found.set(key, pair);
+    }
   }
-  return [...found.values()];
+  // The targets that are not drawn are one, for each offender.
+  return [...found.values()].map(pair => pair.to === null ? {...pair, to: '+' + pair.rest + ' more targets of ' + pair.from} : pair);
 }
 function chosen(pairs, offenders, targets, limit) {
   const opened = new Map(), answered = new Map();

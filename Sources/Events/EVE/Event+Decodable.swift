@@ -1,4 +1,4 @@
-import AnomalyDetection
+public import AnomalyDetection
 import AttackPatterns
 import BaselineGraph
 import FeatureExtraction
@@ -218,6 +218,17 @@ extension AttackTarget {
             port: try object.decodeIfPresent(UInt16.self, forKey: .port),
             addressCount: try count(.addresses), portCount: try count(.ports),
             pairCount: try count(.pairs))
+    }
+}
+
+extension AttackTarget.Host: Decodable {
+    private enum Key: String, CodingKey { case address, workload }
+
+    public init(from decoder: any Decoder) throws {
+        let object = try decoder.container(keyedBy: Key.self)
+        self.init(
+            address: try object.parse(.address),
+            workload: try object.decodeIfPresent(String.self, forKey: .workload))
     }
 }
 

@@ -1,7 +1,7 @@
 import AnomalyDetection
 import AttackPatterns
 import BaselineGraph
-import FeatureExtraction
+package import FeatureExtraction
 import FlowMetering
 import NetworkAddresses
 import Quarantine
@@ -104,8 +104,7 @@ extension Event.Alert {
         object.put("model_id", modelID)
         object.put("pattern", pattern?.rawValue)
         object.put("technique", technique)
-        object.put(
-            "reasons", json: "[" + reasons.map { $0.json(scale) }.joined(separator: ",") + "]")
+        object.put("reasons", json: Reason.json(reasons, scale))
         if !indicators.isEmpty { object.put("indicators", indicators.map(\.object)) }
         if let image { object.put("image", image.object) }
         if !runtimeEvents.isEmpty {
@@ -140,11 +139,26 @@ extension AttackTarget {
     }
 }
 
+extension AttackTarget.Host {
+    /// An object of an incident's `targets`.
+    var object: JSONObject {
+        var object = JSONObject()
+        object.put("address", "\(address)")
+        object.put("workload", workload)
+        return object
+    }
+}
+
 extension Event.Alert.Contact {
     package var protocolName: String { Service.protocolName(ipProtocol) }
 }
 
 extension Event.Alert.Reason {
+    /// An array of objects.
+    package static func json(_ reasons: [Self], _ scale: Scale) -> String {
+        "[" + reasons.map { $0.json(scale) }.joined(separator: ",") + "]"
+    }
+
     /// An object; without a measurement it has only the sentence.
     ///
     /// - Parameter scale: that of the window.

@@ -1,6 +1,6 @@
 public import AnomalyDetection
 import AttackPatterns
-import FeatureExtraction
+public import FeatureExtraction
 public import NetworkAddresses
 public import Quarantine
 public import RuntimeEvents
@@ -33,7 +33,9 @@ public struct IncidentSummary: Sendable, Equatable {
     /// That of its strongest alert.
     public var severity: Event.Severity
     public var quarantineID: String?
-    public var reasons: [String]
+    /// Those of the window that `summary`, `score` and `scale` are about.
+    public var reasons: [Event.Alert.Reason]
+    public var scale = Scale.short
     /// The evidence against the offender; nil in incidents that earlier versions stored.
     public var evidence: String?
     public var evidenceText: String?
@@ -41,11 +43,20 @@ public struct IncidentSummary: Sendable, Equatable {
     public var port: String?
     /// Whom it acts on.
     public var target: AttackTarget?
+    /// Where it acts on several, the first of them, with their names.
+    public var targets: [AttackTarget.Host] = []
+    /// How many addresses it acts on, at least.
+    public var targetCount = 0
     /// What was said of the workload's processes before and during it, the earliest first.
     public var runtimeEvents: [RuntimeEvent] = []
 
     public var targetAddress: IPAddress? { target?.address }
     public var targetText: String? { target?.text }
+    /// The names and addresses of offender and targets, to search in.
+    public var ends: [String] {
+        [workload, offender, targetText ?? ""]
+            + targets.flatMap { [$0.workload ?? "", "\($0.address)"] }
+    }
     /// Whether nothing but contacts with listed addresses and names raised it.
     public var isOnlyAboutIndicators: Bool {
         !patterns.isEmpty && patterns.allSatisfy { Pattern(named: $0)?.isIndicator ?? false }
@@ -55,7 +66,8 @@ public struct IncidentSummary: Sendable, Equatable {
         eventID: String, offender: String, workload: String, start: Int, end: Int,
         patterns: [String], summary: String, score: Double, pValue: Double, threshold: Double,
         baseline: String, windows: Int, decision: Event.Alert.Decision,
-        severity: Event.Severity = .low, reasons: [String]
+        severity: Event.Severity = .low,
+        reasons: [Event.Alert.Reason]
     ) {
         self.eventID = eventID
         self.offender = offender
@@ -95,12 +107,15 @@ public struct IncidentSummary: Sendable, Equatable {
         decision = rule == nil ? .watch : .quarantine
         severity = Event.Severity(strongest)
         quarantineID = rule?.id
-        reasons = strongest.reasons.map(\.text)
+        reasons = strongest.reasons.map(Event.Alert.Reason.init)
+        scale = strongest.window.scale
         let attribution = strongest.window.attribution
         evidence = attribution.evidence.rawValue
         evidenceText = attribution.text
         port = incident.portName
         target = incident.attacked
+        targets = incident.targets
+        targetCount = incident.targetCount
         runtimeEvents = incident.runtimeEvents
     }
 
@@ -124,11 +139,16 @@ public struct IncidentSummary: Sendable, Equatable {
         object.put("decision", decision.rawValue)
         object.put("severity", severity.rawValue)
         object.put("quarantine_id", quarantineID)
-        object.put("reasons", reasons)
+        object.put("scale_s", scale.seconds)
+        object.put("reasons", json: Event.Alert.Reason.json(reasons, scale))
         object.put("evidence", evidence)
         object.put("evidence_text", evidenceText)
         object.put("port", port)
         target?.put(in: &object)
+        if targetCount > 1 {
+            object.put("targets", targets.map(\.object))
+            object.put("target_count", targetCount)
+        }
         if !runtimeEvents.isEmpty {
             object.put("runtime_events", runtimeEvents.map { $0.object(from: start) })
         }
@@ -139,7 +159,9 @@ public struct IncidentSummary: Sendable, Equatable {
 extension IncidentSummary: Decodable {
     private enum Key: String, CodingKey {
         case offender, workload, start, end, patterns, technique, summary, score, threshold
-        case baseline, windows, decision, severity, reasons, evidence, port
+        case baseline, windows, decision, severity, reasons, evidence, port, targets
+        case targetCount = "target_count"
+        case scale = "scale_s"
         case evidenceText = "evidence_text"
         case runtimeEvents = "runtime_events"
         case eventID = "event_id"
@@ -166,7 +188,7 @@ extension IncidentSummary: Decodable {
             baseline: try object.decode(String.self, forKey: .baseline),
             windows: try object.decode(Int.self, forKey: .windows),
             decision: try object.decode(Event.Alert.Decision.self, forKey: .decision),
-            reasons: try object.decode([String].self, forKey: .reasons))
+            reasons: try object.decode([Event.Alert.Reason].self, forKey: .reasons))
         // Earlier versions did not keep it.
         severity =
             try object.decodeIfPresent(Int.self, forKey: .severity)
@@ -179,6 +201,10 @@ extension IncidentSummary: Decodable {
         port = try object.decodeIfPresent(String.self, forKey: .port)
         runtimeEvents =
             try object.decodeIfPresent([RuntimeEvent].self, forKey: .runtimeEvents) ?? []
+        let seconds = try object.decodeIfPresent(Int.self, forKey: .scale)
+        scale = Scale.allCases.first { $0.seconds == seconds } ?? .short
+        targets = try object.decodeIfPresent([AttackTarget.Host].self, forKey: .targets) ?? []
+        targetCount = try object.decodeIfPresent(Int.self, forKey: .targetCount) ?? 0
         target = try AttackTarget(try decoder.container(keyedBy: TargetKey.self))
     }
 }

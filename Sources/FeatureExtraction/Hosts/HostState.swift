@@ -210,9 +210,14 @@ struct HostState: Sendable {
     /// The last flow that it opened, and the last one on a pair that is not in the baseline.
     var lastContact = Contact()
     var lastNewContact = Contact()
+    /// The last of those to each of the addresses that it met last; empty for most hosts.
+    private(set) var newContacts: [Contact] = []
     /// The server of its last DNS question, and that of its last failed or unread login.
     var queryContact = Contact()
     var loginContact = Contact()
+
+    /// The greatest number of `newContacts`.
+    static let mostNewContacts = 8
 
     /// The greatest number of interval tracks of one host; the one that was silent longest is
     /// replaced.
@@ -295,6 +300,17 @@ struct HostState: Sendable {
         }) {
             tracks[oldest] = IntervalTrack(key: key, last: time)
         }
+    }
+
+    /// Notes a flow on a pair that is not in the baseline.
+    mutating func meet(_ contact: Contact) {
+        lastNewContact = contact
+        if let known = newContacts.firstIndex(where: { $0.address == contact.address }) {
+            newContacts.remove(at: known)
+        } else if newContacts.count == Self.mostNewContacts {
+            newContacts.removeFirst()
+        }
+        newContacts.append(contact)
     }
 
     /// Whether the end of `second` matters for the host.

@@ -108,6 +108,6 @@ extension WindowTracker {
         if isStrange { hosts[slot].beat(keys.edge, at: packet.time) }
         let contact = Contact(to: packet, second: second)
         hosts[slot].lastContact = contact
-        if novelty.isNewEdge || novelty.isNewOutside { hosts[slot].lastNewContact = contact }
+        if novelty.isNewEdge || novelty.isNewOutside { hosts[slot].meet(contact) }
     }
 }

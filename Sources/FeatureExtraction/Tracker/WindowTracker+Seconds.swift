@@ -146,6 +146,7 @@ extension WindowTracker {
         window.ageSeconds = second - hosts[slot].firstSecond + 1
         window.contact = hosts[slot].lastContact
         window.newContact = hosts[slot].lastNewContact
+        window.newContacts = hosts[slot].newContacts
         window.queryContact = hosts[slot].queryContact
         window.loginContact = hosts[slot].loginContact
         window.unsolicited = hosts[slot].unsolicited.counts(scale)

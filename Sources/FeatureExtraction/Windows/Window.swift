@@ -92,6 +92,8 @@ public struct Window: Sendable {
     public var contact: Contact
     /// The last flow it opened on a pair that is not in the baseline.
     public var newContact: Contact
+    /// The last flows on such pairs, one to each address, of the addresses met last.
+    public var newContacts: [Contact] = []
     /// The server of its last DNS question, and that of its last failed or unread login.
     public var queryContact = Contact()
     public var loginContact = Contact()

@@ -259,7 +259,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     private mutating func report(_ verdict: Verdict) {
         verdicts &+= 1
         var verdict = verdict
-        verdict.targetName = verdict.attackedAddress.flatMap { tracker.workloadName(of: $0) }
+        verdict.nameTargets { tracker.workloadName(of: $0) }
         verdict.addIndicators(from: tracker.indicators)
         submit(verdict)
     }

@@ -137,7 +137,7 @@ struct CaptureAnalyzer {
 
     private mutating func process(_ verdict: Verdict, _ name: (IPAddress) -> String?) -> Verdict {
         var verdict = verdict
-        verdict.targetName = verdict.attackedAddress.flatMap(name)
+        verdict.nameTargets(name)
         verdict.addIndicators(from: indicators)
         process(verdict)
         return verdict

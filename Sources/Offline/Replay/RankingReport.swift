@@ -124,7 +124,7 @@ public enum RankingReport {
         object.put("lean", outcome.answerCount > 0 ? Double(entry.lean) : nil)
         object.put("window_start", entry.window.startSecond)
         object.put("window_end", entry.window.endSecond + 1)
-        object.put("reasons", entry.reasons.map(\.text))
+        object.put("reasons", json: Event.Alert.Reason.json(reasons(entry), entry.window.scale))
         object.put("peers", Int(entry.window[.peers].rounded()))
         object.put("ports", Int(entry.window[.ports].rounded()))
         object.put(
@@ -148,8 +148,13 @@ public enum RankingReport {
         var alert = Event.Alert(
             looksLike: entry.pattern, severity: .low, offender: entry.subject,
             workload: entry.workload, scale: entry.window.scale, score: Double(entry.score))
-        alert.reasons = entry.reasons.map { Event.Alert.Reason(text: $0.text) }
+        alert.reasons = reasons(entry)
         alert.decision = .undecided
         return Event(time: Timestamp(second: entry.window.endSecond + 1), .alert(alert))
+    }
+
+    /// The sentences; what they compare with is no baseline, so that there are no numbers of one.
+    private static func reasons(_ entry: OutlierRanking.Entry) -> [Event.Alert.Reason] {
+        entry.reasons.map { Event.Alert.Reason(text: $0.text) }
     }
 }
