@@ -16,8 +16,8 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 LAZARET = os.environ.get("LAZARET", ROOT + "/.build/release/lazaret")
 DAYS = {"hour": 1 / 24, "day": 1, "week": 7}
 VARIANTS = {"full": [], "without the forests": ["forest"], "without patterns": ["patterns"],
-            "without evidence over minutes": ["minutes"],
-            "largest values of single features": ["minutes", "forest", "patterns"]}
+            "without evidence over minutes": ["minutes"], "without conversations of ten minutes": ["sustained"],
+            "largest values of single features": ["minutes", "sustained", "forest", "patterns"]}
 
 
 def run(*words):

@@ -16,6 +16,8 @@ public enum DetectorPart: String, CaseIterable, Sendable {
     case minutes
     /// The comparison with the time of the day.
     case times
+    /// The conversations of ten minutes.
+    case sustained
     /// The verdicts before the end of a second.
     case early
 }

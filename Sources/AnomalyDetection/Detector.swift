@@ -35,6 +35,7 @@ public struct Detector: Sendable {
     private var reported: [IPAddress: [Reported]] = [:]
 
     private var replicaScans = ReplicaScans()
+    var replicaRates = ReplicaRates()
     private var slowScans = SlowScans()
     var floods = Floods()
 
@@ -57,6 +58,8 @@ public struct Detector: Sendable {
     let evidenceLine: Double
     /// Exfiltration to a known peer is reported from this many steps beyond the clean range.
     private let leastToFriends: Float
+    /// More conversations are reported from this growth over the clean maximum.
+    let growthLimit: Float
     private let judgesMinutes: Bool
 
     public init(model: Model, inventory: Inventory) {
@@ -66,6 +69,7 @@ public struct Detector: Sendable {
         evidenceLine = model.evidenceLine ?? .infinity
         judgesMinutes = model.minutes != nil
         leastToFriends = Self.leastToFriends(perDay: model.provenance.falseAlarmsPerDay)
+        growthLimit = Self.leastGrowth(perDay: model.provenance.falseAlarmsPerDay)
     }
 
     /// A full copy instead of the usual one is an ordinary event of some days: 36 times the largest
@@ -121,7 +125,9 @@ public struct Detector: Sendable {
             && comparison?.amounts.contain(window.values) != false
         let alone =
             (isOrdinary ? nil : judgeAlone(window, identity, comparison))
-            ?? (window.scale == .long ? judgeTime(window, identity) : nil)
+            ?? (window.scale == .long
+                ? judgeTime(window, identity) ?? judgeSustained(window, identity, comparison)
+                : nil)
         latestEvidence = alone == nil ? nil : (shownName(identity, window), 1)
         guard window.scale == .medium, judgesMinutes, !omitted.contains(.minutes),
             MinuteModel.covers(identity), evidence.closesMinute(window, workload: identity.name),

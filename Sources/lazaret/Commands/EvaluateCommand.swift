@@ -12,7 +12,7 @@ struct EvaluateCommand: ParsableCommand {
 
     /// The names of `DetectorPart`.
     enum Part: String, ExpressibleByArgument, CaseIterable {
-        case forest, patterns, minutes, times, early
+        case forest, patterns, minutes, times, early, sustained
     }
 
     @OptionGroup var input: CaptureInput

@@ -1,0 +1,151 @@
+import AnomalyModel
+import AttackPatterns
+import FeatureExtraction
+import IsolationForest
+import NetworkAddresses
+import SenderAttribution
+import Workloads
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Ten minutes with more conversations than any clean ten minutes had.
+///
+/// A step beyond the clean range, from which a window is anomalous by itself, is a factor of about
+/// three for a busy host, and about a hundred flows for one that opens few. That much may happen
+/// within seconds. Over ten minutes, amounts vary far less.
+extension Detector {
+    /// What counts conversations.
+    private static let conversations: [Feature] = [.flows, .flowsPerEdge, .logins]
+    /// Conversations on either side of the comparison that count as none: a host that opened one
+    /// connection in ten minutes may open a few.
+    private static let ordinary: Float = 5
+    /// Clean windows of ten minutes that a group needs.
+    private static let leastWindows = 20
+
+    /// The growth from which it is reported, by the budget: 2 at 10/day, 2.5 at 1/day, 2.9 at
+    /// 1/week.
+    static func leastGrowth(perDay: Double) -> Float {
+        Float(min(max(2.5 - 0.5 * log10(max(perDay, 1e-9)), 2), 3))
+    }
+
+    /// The verdict on a window of 600 s by its conversations; nil if it has no more than clean
+    /// ones, if those that it has more are failures, or if most replicas of its workload have as
+    /// many.
+    ///
+    /// Such a verdict never leads to a fence: it may be a job that takes longer than usual. One
+    /// outside address is compared with those of the training: a busy hour has more clients, not
+    /// one client that is busier than any.
+    mutating func judgeSustained(
+        _ window: Window, _ identity: Identity, _ comparison: Comparison?
+    ) -> Verdict? {
+        guard window.scale == .long, let comparison, !omitted.contains(.sustained),
+            comparison.baseline.windowCount >= Self.leastWindows, !window.isContested,
+            identity.place != .outside || !window.evidence.mayBeForged,
+            model[.long].covers(window)
+        else { return nil }
+        let growths = growths(of: window, over: comparison.baseline)
+        let most = growths.map(\.times).max() ?? 0
+        let isShared =
+            identity.isNamed && identity.place != .outside
+            && replicaRates.note(window, workload: identity.name, growth: most)
+        guard most >= growthLimit, !isShared,
+            !isReported(window, identity, shorterOnly: true)
+        else { return nil }
+        let unusual = growths.filter { $0.times >= growthLimit }
+        let features = Set(unusual.map(\.feature))
+        let found =
+            omitted.contains(.patterns) ? nil : Pattern.match(window) { features.contains($0) }
+        remember(window, identity, found?.pattern)
+        let scaleModel = model[.long]
+        let values = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
+        let row = RelativeVector.relative(values, to: comparison.baseline)
+        var shares = [Float](repeating: 0, count: Feature.count)
+        let score = scaleModel.forest.attribute(row, into: &shares)
+        return Verdict(
+            window: window, workload: identity.name,
+            isKnown: identity.isNamed || scaleModel.baseline.groups[identity.name] != nil,
+            baselineName: comparison.name, score: score,
+            pValue: scaleModel.calibration.pValue(score),
+            threshold: min(score, scaleModel.threshold), pattern: found?.pattern,
+            strength: found?.strength ?? 0, excess: unusual.reduce(0) { $0 + log($1.times) },
+            level: .watch, isFarBeyond: false,
+            grounds: .stated(
+                unusual.sorted { $0.times > $1.times }.map {
+                    reason($0, window, comparison.baseline, share: shares[$0.feature.rawValue])
+                }))
+    }
+
+    /// A count of conversations, and how many times the largest clean one it is.
+    private struct Growth {
+        var feature: Feature
+        var times: Float
+    }
+
+    /// Failures are left out: they are an outage, or a scan, which has patterns of its own. So are
+    /// flows of datagrams: a resolver asks what its clients ask. A datagram that failed is left out
+    /// once. What a host serves may grow, and what it opens with it.
+    private func growths(of window: Window, over baseline: GroupBaseline) -> [Growth] {
+        let others = max(window[.failed], Float(window.datagramFlows))
+        let answered = 1 - min(others / max(window[.flows], 1), 1)
+        let seconds = window.scale.seconds
+        return Self.conversations.compactMap { feature in
+            let amount = window[feature] * answered
+            guard amount > Self.ordinary else { return nil }
+            let description = FeatureSchema.description(of: feature)
+            let served = Feature.served.rawValue
+            let demand =
+                FeatureSchema.description(of: .served)
+                .transformed(window[.served], seconds: seconds) - baseline.largest[served]
+            let largest = description.raw(
+                baseline.largest[feature.rawValue] + max(demand, 0), seconds: seconds)
+            return Growth(
+                feature: feature, times: (amount + Self.ordinary) / (largest + Self.ordinary))
+        }
+    }
+
+    private func reason(
+        _ growth: Growth, _ window: Window, _ baseline: GroupBaseline, share: Float
+    ) -> Verdict.Reason {
+        let column = growth.feature.rawValue
+        let description = FeatureSchema.description(of: growth.feature)
+        func raw(_ values: [Float]) -> Float {
+            description.raw(values[column], seconds: window.scale.seconds)
+        }
+        return Verdict.Reason(
+            feature: growth.feature, value: window[growth.feature],
+            baselineMedian: raw(baseline.median), baselineP99: raw(baseline.p99),
+            baselineLargest: raw(baseline.largest), share: share,
+            text: Explanation.number(window[growth.feature], description)
+                + " \(description.counts) in \(window.scale.seconds) s; clean maximum "
+                + Explanation.number(raw(baseline.largest), description))
+    }
+}
+
+/// How many more conversations the replicas of each workload have than in any clean ten minutes.
+struct ReplicaRates: Sendable {
+    private static let workloadLimit = 4096
+    private static let memberLimit = 256
+    /// The share of a replica's growth that another one needs to have grown as well.
+    private static let alike: Float = 0.7
+
+    private var workloads: [String: [IPAddress: (second: Int, growth: Float)]] = [:]
+
+    /// Notes a replica's window of ten minutes.
+    ///
+    /// - Returns: whether at least half of the other replicas grew as much.
+    mutating func note(_ window: Window, workload: String, growth: Float) -> Bool {
+        if workloads.count > Self.workloadLimit { workloads.removeAll() }
+        var members = workloads[workload] ?? [:]
+        if members.count > Self.memberLimit { members.removeAll() }
+        members[window.subject] = (window.endSecond, growth)
+        workloads[workload] = members
+        let others = members.filter {
+            $0.key != window.subject
+                && abs(window.endSecond - $0.value.second) <= 2 * Scale.medium.seconds
+        }
+        let grown = others.values.count { $0.growth >= Self.alike * growth }
+        return grown > 0 && grown * 2 >= others.count
+    }
+}
