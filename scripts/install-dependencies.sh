@@ -28,6 +28,8 @@ if [ "${1:-}" = test ]; then
     # System tools.
     tools+=(util-linux mount procps strace systemd man-db groff-base make git gcc libc6-dev)
     tools+=(binutils dpkg-dev ca-certificates)
+    # What counts instructions, for Benchmarks/check.sh.
+    tools+=(valgrind)
 fi
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
