@@ -242,6 +242,9 @@ extension SettingFormat where Value == Timestamp {
 }
 
 extension String {
-    /// A single-quoted YAML scalar.
-    var quotedYAML: String { "'" + replacing("'", with: "''") + "'" }
+    /// A single-quoted YAML scalar; with characters that YAML has only as escapes, a double-quoted
+    /// one.
+    var quotedYAML: String {
+        printable == self ? "'" + replacing("'", with: "''") + "'" : JSONObject.quoted(self)
+    }
 }

@@ -99,22 +99,26 @@ struct BrokenInputTests {
         Source(
             name: "running-pods.json", words: ["images", "REPORT", "-r", "FILE"], text: pods,
             part: "shop"),
-        // What is YAML ends in a quoted text here: cut anywhere else, a value may just be shorter.
+        // What is YAML is cut within quotes here: cut elsewhere, it may be whole YAML, and shorter.
         Source(
             name: "inventory.yaml",
             words: ["flows", "-r", "captures/clean-test.pcap", "--inventory", "FILE"],
             text: """
                 workloads:
                   - name: web
-                    addresses: [203.0.113.9]
+                    addresses: ["203.0.113.9", "203.0.113.10", "203.0.113.11", "203.0.113.12"]
                 networks:
                   - {name: shop, prefix: "203.0.113.0/24"}
 
                 """, part: "shop"),
         Source(
             name: "lazaret.yaml", words: ["config", "dump", "-c", "FILE"],
-            text: "interfaces: [lo]\nmodel: node.model\nevents: \"/var/log/eve.json\"\n",
-            part: "node"),
+            text: """
+                interfaces: [lo]
+                model: "/var/lib/lazaret/node.model"
+                events: "/var/log/eve.json"
+
+                """, part: "node"),
     ]
 
     private static func cycloneDX(_ facts: String) -> String {
