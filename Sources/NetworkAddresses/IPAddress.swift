@@ -93,6 +93,13 @@ public struct IPAddress: Hashable, Comparable, Sendable, BitwiseCopyable {
         return v4 >> 24 == 10 || v4 >> 20 == 0xAC1 || v4 >> 16 == 0xC0A8 || v4 >> 22 == 0x6440 >> 6
     }
 
+    /// Whether no interface on a network can have this address: 0.0.0.0/8 (RFC 1122), 127.0.0.0/8,
+    /// 224.0.0.0/4, 240.0.0.0/4 (RFC 1112) with 255.255.255.255; `::`, ::1, ff00::/8.
+    @inlinable
+    public var isMartian: Bool {
+        isMulticast || isLoopback || (isIPv4 ? v4 >> 28 == 0xF || v4 >> 24 == 0 : isUnspecified)
+    }
+
     /// 0.0.0.0 or `::`.
     @inlinable
     public var isUnspecified: Bool { low & (isIPv4 ? 0xFFFF_FFFF : .max) == 0 && high == 0 }

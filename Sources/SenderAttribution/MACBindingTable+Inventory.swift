@@ -16,7 +16,8 @@ extension MACBindingTable {
                 ? member.addresses : Array(member.addresses.dropFirst(place).prefix(1))
             var record = records[mac] ?? Record()
             record.isKnown = true
-            for address in addresses where owners[address].map({ !macs.contains($0) }) ?? true {
+            for address in addresses
+            where !address.isMartian && owners[address].map({ !macs.contains($0) }) ?? true {
                 owners[address] = mac
                 if !record.addresses.contains(address) { record.addresses.append(address) }
             }
@@ -26,7 +27,7 @@ extension MACBindingTable {
 
     package mutating func share(_ member: Inventory.Instance, _ sharers: AddressSharers) {
         guard !sharers.isEmpty else { return }
-        for address in member.addresses {
+        for address in member.addresses where !address.isMartian {
             for mac in member.macs where sharers.macs(of: address).contains(mac) {
                 guard records[mac]?.addresses.contains(address) == false else { continue }
                 records[mac]?.addresses.append(address)
@@ -41,8 +42,9 @@ extension MACBindingTable {
         var record = records[mac] ?? Record()
         record.isKnown = true
         record.isRouter = false
-        if !record.addresses.contains(address) { record.addresses.append(address) }
         records[mac] = record
+        guard !address.isMartian else { return }
+        if !record.addresses.contains(address) { records[mac]?.addresses.append(address) }
         owners[address] = mac
     }
 }

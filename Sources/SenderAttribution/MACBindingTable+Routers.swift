@@ -38,7 +38,8 @@ extension MACBindingTable {
         let mac = packet.destinationMAC
         // A tunnel's inner packet is not for the host with the frame's MAC address.
         guard packet.kind == .ip, packet.tunnel == .none, !mac.isGroup, mac != .zero,
-            mac != packet.sourceMAC, var record = records[mac], !record.isRouter,
+            mac != packet.sourceMAC, !packet.destination.isMartian,
+            var record = records[mac], !record.isRouter,
             mayBecomeRouter(record),
             packet.destination != record.lastForwarded,
             !record.addresses.contains(packet.destination)
@@ -54,7 +55,8 @@ extension MACBindingTable {
     /// - Returns: whether it became a router by that.
     package mutating func noteRouted(_ source: IPAddress, by mac: MACAddress) -> Bool {
         var sources = routed[mac] ?? []
-        guard records[mac]?.isRouter == false, !sources.contains(source) else { return false }
+        guard records[mac]?.isRouter == false, !sources.contains(source), !source.isMartian
+        else { return false }
         sources.append(source)
         guard sources.count == Self.routerAddresses else {
             // MAC addresses that are no longer in the table leave their entries.

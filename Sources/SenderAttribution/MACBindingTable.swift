@@ -91,9 +91,12 @@ public struct MACBindingTable: Sendable {
         trustsAll = isLearning || graph?.links.isEmpty ?? true
         for (mac, link) in graph?.links ?? [:] {
             records[mac] = Record(
-                addresses: link.addresses, isRouter: link.isRouter, isKnown: true,
+                addresses: link.addresses.filter { !$0.isMartian }, isRouter: link.isRouter,
+                isKnown: true,
                 isDHCPServer: link.isDHCPServer)
-            for address in link.addresses where !link.isRouter { owners[address] = mac }
+            for address in link.addresses where !link.isRouter && !address.isMartian {
+                owners[address] = mac
+            }
         }
         for workload in inventory.workloads {
             for member in workload.members {
@@ -131,7 +134,7 @@ public struct MACBindingTable: Sendable {
     ) -> Sender {
         let source = packet.source
         // Routers forward no packets from link-local addresses (RFC 4291, section 2.5.6).
-        let isFromAfar = isFromAfar && !isHeld && !source.isLinkLocal
+        let isFromAfar = isFromAfar && !isHeld && !source.isLinkLocal && !source.isMartian
         let mac = packet.sourceMAC
         guard mac != .zero && !mac.isGroup else { return Sender(subject: source, isForeign: false) }
         noteNextHop(packet)
@@ -139,7 +142,8 @@ public struct MACBindingTable: Sendable {
         guard var record = records[mac] else {
             // A MAC address that first appears with another host's address has none of its own yet.
             let isContested = !isFromAfar && (isHeld || isOthers(source, mac))
-            if records.count < Self.linkLimit {
+            // One that starts with no host's address says nothing yet about its own.
+            if records.count < Self.linkLimit, !source.isMartian || source.isUnspecified {
                 if !isFromAfar { noteSecond(source, mac) }
                 bind(mac, to: isContested ? .unspecified : source, second: second)
                 if !isContested, Self.isLinkLocal(source) {
@@ -326,7 +330,7 @@ public struct MACBindingTable: Sendable {
     private mutating func bind(_ mac: MACAddress, to source: IPAddress, second: Int) {
         var record = Record()
         record.lastSecond = second
-        if !Self.isFree(source) && !source.isMulticast {
+        if !Self.isFree(source) && !source.isMartian {
             record.addresses = [source]
             record.lastSource = source
             owners[source] = mac
@@ -338,6 +342,7 @@ public struct MACBindingTable: Sendable {
         _ source: IPAddress, _ record: Record, _ mac: MACAddress, _ isFromAfar: Bool,
         _ areNamedApart: (IPAddress, IPAddress) -> Bool
     ) -> Bool {
+        if source.isMartian { return false }
         if isLearning {
             // The inventory says whose it is.
             let owner = owners[source].flatMap { $0 == mac ? nil : records[$0] }

@@ -131,6 +131,11 @@ package struct PortTable: Sendable {
         if owner != nil, sharers.mayShare(source, anyOf: record.addresses) {
             return .own(record.addresses.first { $0.isIPv4 == source.isIPv4 } ?? source)
         }
+        if source.isMartian, place != .group, record.addresses.isEmpty {
+            // It came by this port, and says nothing about the port's own address.
+            want(port)
+            return .own(source)
+        }
         if owner == nil, !isHeld, mayTake(source, place, record) {
             if record.addresses.contains(where: { Self.isAlike($0, source) }) {
                 record.gained += 1
@@ -196,7 +201,7 @@ package struct PortTable: Sendable {
         _ source: IPAddress, _ place: Identity.Place, _ record: Record
     ) -> Bool {
         // The gateway is the node itself.
-        if place == .gateway || place == .group { return false }
+        if place == .gateway || place == .group || source.isMartian { return false }
         // Not every network of containers is known: the first address may be in any place.
         if !record.addresses.contains(where: { Self.isAlike($0, source) }) { return true }
         return place == .inside && record.gained < Self.newAddressAllowance
@@ -336,7 +341,7 @@ package struct PortTable: Sendable {
             forget(fact.port)
         }
         for fact in facts where !fact.isShared {
-            for address in fact.addresses where !address.isUnspecified {
+            for address in fact.addresses where !address.isMartian {
                 // The kernel's list takes precedence over first use.
                 if let owner = owners[address], owner != fact.port, var record = records[owner],
                     !record.listed.contains(address)

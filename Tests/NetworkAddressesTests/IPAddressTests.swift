@@ -94,4 +94,20 @@ struct IPAddressTests {
         #expect(!mac.isGroup && MACAddress(0xFFFF_FFFF_FFFF).isGroup)
         #expect(MACAddress("02:42:ac:11:00") == nil && MACAddress("02:42:ac:11:00:+2") == nil)
     }
+
+    @Test(arguments: [
+        "0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.255.255", "224.0.0.0", "239.255.255.255",
+        "240.0.0.0", "255.255.255.255", "::", "::1", "ff02::1",
+    ])
+    func addressesThatNoInterfaceHasAreMartian(text: String) throws {
+        #expect(try #require(IPAddress(text)).isMartian)
+    }
+
+    @Test(arguments: [
+        "1.0.0.0", "126.255.255.255", "128.0.0.0", "223.255.255.255", "10.0.0.1", "169.254.1.1",
+        "192.0.2.1", "::2", "fe80::1", "fd00::1", "2001:db8::1",
+    ])
+    func othersAreNot(text: String) throws {
+        #expect(try !#require(IPAddress(text)).isMartian)
+    }
 }

@@ -51,7 +51,7 @@ extension WindowTracker {
     mutating func noteAnnouncement(
         _ packet: Packet, of address: IPAddress, as mac: MACAddress, _ kind: Takeover.Kind
     ) {
-        guard !address.isUnspecified, packet.sourceMAC != .zero else { return }
+        guard !address.isMartian, packet.sourceMAC != .zero else { return }
         let station = station(of: packet)
         if packet.arpOperation == 1 { solicitations.note(packet, second: second) }
         if station.port == Station.node { return announce(address, at: station) }
