@@ -31,7 +31,13 @@ public struct ProtectedDiscovery: Sendable {
     public var named: [ProtectedSet.Entry] = []
     /// The environment of the program: `KUBERNETES_SERVICE_HOST` and `SSH_CONNECTION` are used.
     public var environment: [String: String] = [:]
+    /// Whether the kernel is asked for the MAC addresses of gateways that it does not know yet,
+    /// once for each gateway of a route: the node sends an ARP request or a neighbour
+    /// solicitation. Needs CAP_NET_ADMIN.
+    public var resolvesGateways = false
 
+    /// The gateways for which the kernel was asked, and that still have a route.
+    private var askedGateways: Set<RoutingSocket.Gateway> = []
     /// When each connection to a login port was first seen.
     private var connectedSince: [Connection: Instant] = [:]
 
@@ -81,8 +87,14 @@ public struct ProtectedDiscovery: Sendable {
         let gateways = try routing.gateways()
         for (gateway, isDefault) in gateways {
             found.add(
-                IPPrefix(host: gateway),
+                IPPrefix(host: gateway.address),
                 reason: isDefault ? "default gateway" : "gateway of a route")
+        }
+        if resolvesGateways {
+            let current = Set(gateways.map(\.0))
+            let new = current.subtracting(askedGateways)
+            askedGateways = current
+            if !new.isEmpty { try NextHops.resolve(new, in: &routing) }
         }
         for (card, addresses) in try NextHops.discover(in: &routing) {
             for address in addresses {

@@ -91,6 +91,67 @@ struct DiscoveryTests {
         _ = (knock, pretence)
     }
 
+    /// The node has not sent anything to its gateways yet, so its kernel does not know their MAC
+    /// addresses: they are asked for, once for each gateway of a route.
+    @Test func theKernelResolvesGatewaysOnce() throws {
+        let lab = try Lab()
+        let node = lab.node.space
+        let router = try lab.card(of: lab.outside)
+        try node.run("ip", "route", "add", "default", "via", lab.outside.v4)
+        try node.run("ip", "-6", "route", "add", "fd99::/64", "via", lab.outside.v6)
+        // A neighbour solicitation needs a link-local address that was checked for duplicates.
+        let isReady = try eventually {
+            try node.run("ip", "-6", "addr", "show", "dev", "uplink", "tentative").isEmpty
+        }
+        try #require(isReady)
+        try node.run("ip", "neigh", "flush", "dev", "uplink")
+        func neighbours() throws -> String {
+            try node.run("ip", "neigh", "show", "dev", "uplink")
+        }
+        var discovery = ProtectedDiscovery()
+        discovery.resolverFiles = []
+        let silent = try node.inside { try discovery.discover() }.protected
+        #expect(silent.objection(to: target(router)) == nil)
+        #expect(try !neighbours().contains(router))
+
+        discovery.resolvesGateways = true
+        let found = try node.inside { try discovery.discover() }.protected
+        let objection = found.objection(to: target(router))
+        #expect(objection?.contains("network card of gateway") == true, "\(objection ?? "")")
+        let known = try neighbours()
+        #expect(known.contains(lab.outside.v4) && known.contains(lab.outside.v6), "\(known)")
+        #expect(known.split(separator: "\n").count == 2, "only gateways: \(known)")
+
+        // It is asked once, until the route is another.
+        try node.run("ip", "neigh", "flush", "dev", "uplink")
+        _ = try node.inside { try discovery.discover() }
+        #expect(try !neighbours().contains(router))
+        try node.run("ip", "route", "del", "default")
+        _ = try node.inside { try discovery.discover() }
+        try node.run("ip", "route", "add", "default", "via", lab.outside.v4)
+        let again = try node.inside { try discovery.discover() }.protected
+        #expect(again.objection(to: target(router))?.contains(lab.outside.v4) == true)
+    }
+
+    /// A gateway that does not answer holds discovery up for a tenth of a second, once.
+    @Test func aSilentGatewayIsNotWaitedForAgain() throws {
+        let lab = try Lab()
+        let node = lab.node.space
+        try node.run("ip", "route", "add", "default", "via", "10.77.9.99")
+        var discovery = ProtectedDiscovery()
+        discovery.resolverFiles = []
+        discovery.resolvesGateways = true
+        let found = try node.inside { try discovery.discover() }.protected
+        #expect(found.objection(to: target("10.77.9.99"))?.contains("default gateway") == true)
+        func hasFailed() throws -> Bool {
+            try node.run("ip", "neigh", "show", "10.77.9.99", "dev", "uplink").contains("FAILED")
+        }
+        // The kernel gives up in the meantime, and is not asked again.
+        #expect(try eventually { try hasFailed() })
+        _ = try node.inside { try discovery.discover() }
+        #expect(try hasFailed())
+    }
+
     @Test func addressesInConnectionTablesAreParsed() throws {
         let four = try #require(ProtectedDiscovery.end("0100007F:0016"))
         #expect(four.0.description == "127.0.0.1" && four.1 == 22)

@@ -62,6 +62,8 @@ public final class QuarantineService: Sendable {
         let now = clock()
         var policy = policy
         var protection = ProtectionSources(policy, options.discovery)
+        // An alert in the first second must find the gateway's MAC address protected.
+        protection.discovery.resolvesGateways = options.isEnforcing
         let neighbours = try protection.refresh()
         policy.protected = protection.all
         var firewall = FirewallOptions()

@@ -62,28 +62,72 @@ package struct RoutingSocket: ~Copyable {
         }
     }
 
+    /// A next hop of a route.
+    package struct Gateway: Hashable, Sendable {
+        package var address: IPAddress
+        /// The index of the interface that leads to it; 0: the kernel names none.
+        package var interface: UInt32
+    }
+
     /// The gateway of every route, and whether it is that of the default route.
-    package mutating func gateways() throws(NetlinkError) -> [(IPAddress, Bool)] {
+    package mutating func gateways() throws(NetlinkError) -> [(Gateway, Bool)] {
         let found = try dump(Int32(RTM_GETROUTE), headerLength: 12, for: "list routes") {
-            message -> [(IPAddress, Bool)]? in
+            message -> [(Gateway, Bool)]? in
             guard message.payload.count >= 12 else { return nil }
             let isDefault = message.payload.dropFirst().first == 0
-            var hops = [message.payload.dropFirst(12)]
-            var rest = hops[0].attribute(UInt16(RTA_MULTIPATH.rawValue)) ?? []
+            let attributes = message.payload.dropFirst(12)
+            let interface = attributes.attribute(UInt16(RTA_OIF.rawValue))
+            var hops = [
+                (attributes, interface.flatMap { $0.count == 4 ? $0.native32 : nil } ?? 0)
+            ]
+            var rest = attributes.attribute(UInt16(RTA_MULTIPATH.rawValue)) ?? []
             while rest.count >= 8 {
                 let length = Int(rest.native16)
                 guard length >= 8, length <= rest.count else { break }
-                hops.append(rest[(rest.startIndex + 8)..<(rest.startIndex + length)])
+                hops.append(
+                    (
+                        rest[(rest.startIndex + 8)..<(rest.startIndex + length)],
+                        rest.dropFirst(4).native32
+                    ))
                 rest = rest.dropFirst((length + 3) & ~3)
             }
-            return hops.compactMap { hop -> (IPAddress, Bool)? in
+            return hops.compactMap { hop, interface -> (Gateway, Bool)? in
                 let gateway =
                     hop.attribute(UInt16(RTA_GATEWAY.rawValue))
                     ?? hop.attribute(UInt16(RTA_VIA.rawValue))?.dropFirst(2)
-                return gateway.flatMap { IPAddress(bytes: $0) }.map { ($0, isDefault) }
+                return gateway.flatMap { IPAddress(bytes: $0) }.map {
+                    (Gateway(address: $0, interface: interface), isDefault)
+                }
             }
         }
         return found.flatMap(\.self)
+    }
+
+    /// Lets the kernel resolve the MAC address of a neighbour, as it does before it sends the first
+    /// packet there: it broadcasts an ARP request or multicasts a neighbour solicitation, and twice
+    /// more without an answer. Returns without waiting for the answer.
+    ///
+    /// - Throws: `.notPermitted` without CAP_NET_ADMIN.
+    package mutating func resolve(_ gateway: Gateway) throws(NetlinkError) {
+        var request = NetlinkWriter(sequence: sequence)
+        // `struct ndmsg`: family, padding, interface, state, flags, type.
+        var header = [UInt8](repeating: 0, count: 12)
+        header[0] = UInt8(gateway.address.isIPv4 ? AF_INET : AF_INET6)
+        for index in 0..<4 {
+            header[4 + index] = UInt8(truncatingIfNeeded: gateway.interface >> (8 * index))
+        }
+        header[10] = UInt8(NTF_USE)
+        let operation = "resolve gateway \(gateway.address)"
+        let start = request.begin(
+            type: UInt16(RTM_NEWNEIGH),
+            flags: UInt16(NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE), header: header, for: operation)
+        request.attribute(UInt16(NDA_DST), gateway.address)
+        request.end(start)
+        sequence = request.sequence
+        // The acknowledgement ends it.
+        _ = try socket.dump(request.bytes, sequence: sequence, for: operation) {
+            (_: NetlinkMessage) throws(NetlinkError) -> Never? in nil
+        }
     }
 
     /// The MAC addresses of known neighbours.
