@@ -174,6 +174,9 @@ public struct DNSMessage: Sendable, BitwiseCopyable {
     /// Whether the first question's name is below a domain that does not exist outside of a site:
     /// `local`, `internal` and their like.
     public var isLocal = false
+    /// A digest of the last two labels of the first question's name, in lower case: the domain that
+    /// somebody registered, unless these are a registry's own (`co.uk`).
+    public var domain: UInt32 = 0
     /// Bytes that the first question's name can carry: its length, but half a byte for each digit
     /// of such an address.
     public var dataLength: UInt8 = 0
@@ -185,6 +188,23 @@ public struct DNSMessage: Sendable, BitwiseCopyable {
     public var identifier: UInt16 = 0
 
     public init() {}
+
+    /// The digest of a domain in lower case, as in `domain`: `example.com`.
+    package static func domain(of name: String) -> UInt32 {
+        var digest = emptyDomain
+        for label in name.utf8.split(separator: UInt8(ascii: ".")) {
+            digest = domain(digest, appending: UInt8(truncatingIfNeeded: label.count))
+            for byte in label { digest = domain(digest, appending: byte) }
+        }
+        return digest
+    }
+
+    static let emptyDomain: UInt32 = 0x811C_9DC5
+
+    @inline(__always)
+    static func domain(_ digest: UInt32, appending byte: UInt8) -> UInt32 {
+        (digest ^ UInt32(byte)) &* 0x0100_0193
+    }
 
     public enum Kind: UInt8, Sendable, BitwiseCopyable {
         case none, query, response

@@ -41,8 +41,8 @@ struct LongNameTests {
 
     /// Three new outside names a second, each tried with the search domains of a cluster and its
     /// cloud first; names of services by SRV; addresses that block lists are asked about; names of
-    /// a content network.
-    @Test(arguments: ["search", "srv", "blocklist", "balancers"])
+    /// a content network, alone or among others; one long name below each of many domains.
+    @Test(arguments: ["search", "srv", "blocklist", "balancers", "network", "domains"])
     func longNamesOfEveryDay(kind: String) throws {
         let names: [String] = (0..<80).flatMap { number in
             let word = Self.word(number)
@@ -59,6 +59,11 @@ struct LongNameTests {
             case "blocklist":
                 let address = Self.digits(number, 32).joined(separator: ".")
                 return [".zen.blocks.example", ".dnsbl.other.example"].map { address + $0 }
+            case "network":
+                let load = Self.digits(number, 8).joined()
+                return ["\(word)-\(load).eu-central-1.elb.amazonaws.com"]
+            case "domains":
+                return ["www.shop.\(word)-very-long-company-name-for-testing.example"]
             default:
                 return [
                     "\(word)-\(number * 7919).eu-central-1.elb.balancers.com",
@@ -75,8 +80,12 @@ struct LongNameTests {
 
     /// Data below a domain that only a server outside could answer as its own; below one of a
     /// cluster, asked of a server that the host never asked; after the digits of an address; and in
-    /// words of which no letter is random.
-    @Test(arguments: ["domain", "local", "address", "words"])
+    /// words of which no letter is random; below few domains; below a content network's name, in
+    /// a domain of one's own or asked of a server that the host never asked; and below a domain
+    /// each, asked of such a server.
+    @Test(arguments: [
+        "domain", "local", "address", "words", "few", "below", "network", "domains",
+    ])
     func tunnelsOfLongNames(kind: String) throws {
         let names = (0..<200).map { number in
             let data = Self.digits(number, 40).joined()
@@ -87,11 +96,19 @@ struct LongNameTests {
             case "words":
                 return (0..<7).map { Self.word(number * 7 + $0) }.joined(separator: ".")
                     + ".t.example.com"
+            case "few":
+                return (0..<7).map { Self.word(number * 7 + $0) }.joined(separator: ".")
+                    + ".t.example\(number % 20).com"
+            case "below": return "\(data).\(data).cloudfront.net.example.com"
+            case "network": return "\(data).\(data).cloudfront.net"
+            case "domains":
+                return (0..<7).map { Self.word(number * 7 + $0) }.joined(separator: ".")
+                    + ".t.\(Self.word(number)).com"
             default: return "\(data).\(data).t.example.com"
             }
         }
         let server =
-            kind == "local"
+            ["local", "network", "domains"].contains(kind)
             ? Member("203.0.113.53", card: Member.outside.card) : Member.resolver
         let outcome = try bench.judge(
             Self.questions(names, from: Self.offender, to: server, every: 0.1))

@@ -201,6 +201,8 @@ struct HostState: Sendable {
     var conversations = RecentSizes()
     /// The last long names that it asked for.
     var longNames = RecentNames()
+    /// How many long names it asked for below each of the last domains.
+    var longDomains = RecentDomains()
 
     /// The newest sign that it takes another host's place.
     var takeover: Takeover?

@@ -24,12 +24,19 @@ extension WindowTracker {
             now[.dnsQueries] &+= 1
             // The length and the digits of an address say nothing about who asks for it. Nor do
             // names that no server outside answers, with which a resolver tries its search domains.
-            if !packet.dns.isReverse, !(packet.dns.isLocal && isAskedOfUsual) {
-                let length = UInt64(packet.dns.dataLength)
-                now[.dnsNames] &+= UInt64(packet.dns.nameEntropyHundredths) << 32 | length
-                if length > Self.ordinaryName, isNew,
-                    hosts[slot].longNames.note(packet.dns.nameDigest)
+            if !packet.dns.isReverse, !(isAskedOfUsual && isOfNobody(packet.dns)) {
+                var length = UInt64(packet.dns.dataLength)
+                let isLong = length > Self.ordinaryName
+                let isFresh =
+                    isLong && isNew && hosts[slot].longNames.note(packet.dns.nameDigest)
+                // The usual server asks that of the domain: any other may answer for all domains.
+                if isLong, isAskedOfUsual, graph != nil,
+                    hosts[slot].longDomains.areFew(below: packet.dns.domain, isNew: isFresh)
                 {
+                    length = Self.ordinaryName
+                }
+                now[.dnsNames] &+= UInt64(packet.dns.nameEntropyHundredths) << 32 | length
+                if isFresh {
                     now[.bytesFromOutside] &+=
                         ((length - Self.ordinaryName + 3) >> 2) << Counters.amountBits
                 }
@@ -38,6 +45,22 @@ extension WindowTracker {
         hosts[slot].queryContact = Contact(to: packet, second: second)
         if packet.dns.listedName != 0 { noteListedName(packet, slot) }
     }
+
+    /// Whether nobody but a site, or the operator of a content network, sees the questions for a
+    /// name.
+    private func isOfNobody(_ question: DNSMessage) -> Bool {
+        question.isLocal || graph != nil && Self.operatedDomains.contains(question.domain)
+    }
+
+    /// Domains below which a cloud or a content network gives names to its customers and answers
+    /// the questions for them itself: no customer's server sees them.
+    private static let operatedDomains = Set(
+        [
+            "amazonaws.com", "cloudfront.net", "akamai.net", "akamaiedge.net", "akamaized.net",
+            "edgekey.net", "edgesuite.net", "akadns.net", "fastly.net", "fastlylb.net",
+            "azureedge.net", "azurefd.net", "trafficmanager.net", "msedge.net", "b-cdn.net",
+            "googleusercontent.com", "llnwd.net", "footprint.net",
+        ].map(DNSMessage.domain(of:)))
 
     /// The length in bytes up to which a name, with a search domain, is ordinary.
     private static let ordinaryName = UInt64(Feature.dnsNameLength.ordinary)

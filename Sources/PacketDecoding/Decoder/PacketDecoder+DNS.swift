@@ -86,6 +86,8 @@ extension PacketDecoder {
             labels: Int(message.labelCount))
         message.isLocal = isLocal(
             frame, from: start, lastAt: start &+ lastStart, suffixAt: start &+ secondLastStart)
+        message.domain = domain(
+            frame, from: start &+ secondLastStart, count: nameLength &- secondLastStart)
         // An address is 32 digits and as many dots, for 16 bytes.
         let isOfAddress =
             message.labelCount >= 34 && !message.isReverse
@@ -100,6 +102,15 @@ extension PacketDecoder {
         message.nameEntropyHundredths = entropyTable.entropyHundredths(
             of: frame, from: start &+ skipped, count: measured &- skipped)
         return true
+    }
+
+    /// FNV-1a of labels with their lengths.
+    private func domain(_ frame: FrameBytes, from start: Int, count: Int) -> UInt32 {
+        var digest = DNSMessage.emptyDomain
+        for offset in 0..<count {
+            digest = DNSMessage.domain(digest, appending: Self.lowered(frame.u8(start &+ offset)))
+        }
+        return digest
     }
 
     /// Whether a name stands for a whole address: four decimal labels and `in-addr.arpa` (RFC 1035,
