@@ -21,6 +21,8 @@ extension Detector {
     /// Conversations on either side of the comparison that count as none: a host that opened one
     /// connection in ten minutes may open a few.
     private static let ordinary: Float = 5
+    /// Of an outside address' connections, the share that must be short and of equal sizes.
+    private static let equalShare: Float = 0.8
     /// Clean windows of ten minutes that a group needs.
     private static let leastWindows = 20
 
@@ -34,15 +36,15 @@ extension Detector {
     /// ones, if those that it has more are failures, or if most replicas of its workload have as
     /// many.
     ///
-    /// Such a verdict never leads to a fence: it may be a job that takes longer than usual. One
-    /// outside address is compared with those of the training: a busy hour has more clients, not
-    /// one client that is busier than any.
+    /// Such a verdict has no pattern and never leads to a fence: it may be a job that takes longer
+    /// than usual. One outside address is compared with those of the training: a busy hour has more
+    /// clients, not one client that is busier than any.
     mutating func judgeSustained(
         _ window: Window, _ identity: Identity, _ comparison: Comparison?
     ) -> Verdict? {
         guard window.scale == .long, let comparison, !omitted.contains(.sustained),
             comparison.baseline.windowCount >= Self.leastWindows, !window.isContested,
-            identity.place != .outside || !window.evidence.mayBeForged,
+            identity.place != .outside || repeatsItself(window),
             model[.long].covers(window)
         else { return nil }
         let growths = growths(of: window, over: comparison.baseline)
@@ -54,10 +56,7 @@ extension Detector {
             !isReported(window, identity, shorterOnly: true)
         else { return nil }
         let unusual = growths.filter { $0.times >= growthLimit }
-        let features = Set(unusual.map(\.feature))
-        let found =
-            omitted.contains(.patterns) ? nil : Pattern.match(window) { features.contains($0) }
-        remember(window, identity, found?.pattern)
+        remember(window, identity, nil)
         let scaleModel = model[.long]
         let values = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
         let row = RelativeVector.relative(values, to: comparison.baseline)
@@ -68,13 +67,21 @@ extension Detector {
             isKnown: identity.isNamed || scaleModel.baseline.groups[identity.name] != nil,
             baselineName: comparison.name, score: score,
             pValue: scaleModel.calibration.pValue(score),
-            threshold: min(score, scaleModel.threshold), pattern: found?.pattern,
-            strength: found?.strength ?? 0, excess: unusual.reduce(0) { $0 + log($1.times) },
+            threshold: min(score, scaleModel.threshold), pattern: nil, strength: 0,
+            excess: unusual.reduce(0) { $0 + log($1.times) },
             level: .watch, isFarBeyond: false,
             grounds: .stated(
                 unusual.sorted { $0.times > $1.times }.map {
                     reason($0, window, comparison.baseline, share: shares[$0.feature.rawValue])
                 }))
+    }
+
+    /// Whether an outside address that completed handshakes did nearly the same again and again, as
+    /// a program does; many users behind one address do not.
+    private func repeatsItself(_ window: Window) -> Bool {
+        let opened = window[.flows] - Float(window.datagramFlows)
+        return !window.evidence.mayBeForged
+            && Float(window.equalConversations) >= Self.equalShare * max(opened, 1)
     }
 
     /// A count of conversations, and how many times the largest clean one it is.
@@ -84,14 +91,21 @@ extension Detector {
     }
 
     /// Failures are left out: they are an outage, or a scan, which has patterns of its own. So are
-    /// flows of datagrams: a resolver asks what its clients ask. A datagram that failed is left out
-    /// once. What a host serves may grow, and what it opens with it.
+    /// flows of datagrams, which are thought to have failed first: a resolver asks what its clients
+    /// ask, and datagrams without an answer hide nothing. So is the busiest minute: a burst is
+    /// judged by shorter windows. What a host serves may grow, and what it opens with it.
     private func growths(of window: Window, over baseline: GroupBaseline) -> [Growth] {
-        let others = max(window[.failed], Float(window.datagramFlows))
-        let answered = 1 - min(others / max(window[.flows], 1), 1)
+        let datagrams = Float(window.datagramFlows)
+        let opened = max(window[.flows] - datagrams, 0)
+        let failed = max(window[.failed] - datagrams, 0)
+        let answered = max(opened - failed - Float(window.burstFlows), 0)
         let seconds = window.scale.seconds
         return Self.conversations.compactMap { feature in
-            let amount = window[feature] * answered
+            let amount =
+                switch feature {
+                case .logins: window[feature] * answered / max(opened, 1)
+                default: window[feature] * answered / max(window[.flows], 1)
+                }
             guard amount > Self.ordinary else { return nil }
             let description = FeatureSchema.description(of: feature)
             let served = Feature.served.rawValue

@@ -37,8 +37,9 @@ struct BudgetTests {
         #expect((result["clean_workloads_quarantined"] as? [Any])?.isEmpty == true)
     }
 
-    /// Attacks that no single window shows, in an hour of their own: found by their minutes, and
-    /// more of them with a larger budget. Without the minutes, none is.
+    /// Attacks that no step of a single window shows, in an hour of their own: found by their
+    /// minutes and by their conversations in ten minutes, and more of them with a larger budget.
+    /// Without both, none is.
     @Test(.needs("python3")) func quietAttacksAreFoundWithinTheBudget() throws {
         let scratch = try Scratch()
         let (train, quiet) = (scratch.path("train"), scratch.path("quiet"))
@@ -52,7 +53,7 @@ struct BudgetTests {
             #expect(run.status == 0 && run.output.contains("for evidence over minutes"))
             return path
         }
-        func found(_ budget: String, _ more: String...) throws -> Int {
+        func found(_ budget: String, _ more: [String] = []) throws -> Int {
             let run = try Run(
                 [
                     "evaluate", "-r", quiet + ".pcap", "--inventory", quiet + ".inventory.yaml",
@@ -64,8 +65,11 @@ struct BudgetTests {
         }
         let counts = try ["10/day", "1/day", "1/week"].map { try found($0) }
         #expect(counts[0] >= counts[1] && counts[1] >= counts[2], "\(counts)")
-        #expect(counts[1] >= 4, "\(counts)")
-        #expect(try found("1/day", "--without", "minutes") == 0)
+        #expect(counts[1] >= 6, "\(counts)")
+        let both = ["--without", "minutes", "--without", "sustained"]
+        #expect(try found("1/day", both) == 0)
+        #expect(try found("1/day", Array(both[0...1])) >= 3)
+        #expect(try found("1/day", Array(both[2...3])) >= 4)
         let replay = try Run(
             "replay", "-r", quiet + ".pcap", "--inventory", quiet + ".inventory.yaml", "-m",
             try model("1/day"))

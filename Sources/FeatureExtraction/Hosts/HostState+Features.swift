@@ -107,3 +107,23 @@ extension HostState {
         return tracks.reduce(0) { max($0, $1.regularity(now: now)) }
     }
 }
+
+extension HostState {
+    /// The flows without those of UDP in the three buckets of the long window with the most.
+    var burstFlows: UInt64 {
+        var most: (UInt64, UInt64, UInt64) = (0, 0, 0)
+        for index in Scale.long.ringOffset..<Scale.ringSize {
+            guard let bucket = ring[index] else { continue }
+            let opened = bucket.low(.flows)
+            let flows = opened - min(bucket.datagramFlows, opened)
+            if flows > most.0 {
+                most = (flows, most.0, most.1)
+            } else if flows > most.1 {
+                most = (most.0, flows, most.1)
+            } else if flows > most.2 {
+                most.2 = flows
+            }
+        }
+        return most.0 + most.1 + most.2
+    }
+}

@@ -178,7 +178,7 @@ struct HostState: Sendable {
     let firstSecond: Int
     var resolved: Resolved
     var identity: Identity
-    private var ring = BucketRing()
+    private(set) var ring = BucketRing()
     var sums: [3 of Counters] = .init(repeating: Counters(repeating: 0))
 
     var peers = DistinctWindow()

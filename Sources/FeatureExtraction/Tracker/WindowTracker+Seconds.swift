@@ -137,6 +137,7 @@ extension WindowTracker {
         window.equalConversations = Int(sum.high(.packetsOut))
         window.nameExcess = Int(sum.nameExcess)
         window.datagramFlows = Int(sum.datagramFlows)
+        window.burstFlows = scale == .long ? Int(hosts[slot].burstFlows) : 0
         let oldest = scale == .short ? second - scale.seconds : Int.max
         window.takeover = hosts[slot].takeover.flatMap { $0.second > oldest ? $0 : nil }
         window.outage = hosts[slot].outage.flatMap { $0.second > oldest ? $0 : nil }

@@ -49,6 +49,9 @@ public struct Window: Sendable {
     public var nameExcess = 0
     /// Flows of UDP that it opened.
     public var datagramFlows = 0
+    /// Of a window of 600 s, the flows without those of UDP that it opened in the three half
+    /// minutes with the most: a burst.
+    public var burstFlows = 0
     /// Frames to all hosts of a link, beyond the rate of announcements and discovery.
     public var groupCount = 0
     /// Whether, in a short window on evidence that may be forged, its last target received packets
