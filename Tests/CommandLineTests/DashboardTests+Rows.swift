@@ -135,4 +135,19 @@ extension DashboardTests {
         #expect(browser.troubles.isEmpty, "\(browser.troubles)")
         #expect(program.end(by: SIGTERM) == 0)
     }
+
+    /// Of an incident's many targets the map draws those with names, and counts the others.
+    @Test func ofManyTargetsThoseWithNamesAreDrawn() throws {
+        let (program, _) = try monitor()
+        let browser = try browser(acting)
+        let many = """
+            attacked({target_count: 40, targets: [...'abcdefghij'].map((name, index) => \
+            ({address: '10.0.0.' + index, ...(index % 2 ? {workload: name} : {})}))})
+            """
+        #expect(
+            try browser.evaluate("(a => a.names.join() + ' ' + a.rest)(\(many))")
+                == "b,d,f,h,j 35")
+        #expect(browser.troubles.isEmpty, "\(browser.troubles)")
+        #expect(program.end(by: SIGTERM) == 0)
+    }
 }
