@@ -175,7 +175,7 @@ public struct DNSMessage: Sendable, BitwiseCopyable {
     /// `local`, `internal` and their like.
     public var isLocal = false
     /// A digest of the last two labels of the first question's name, in lower case: the domain that
-    /// somebody registered, unless these are a registry's own (`co.uk`).
+    /// somebody registered, unless these are a registry's own (`co.uk`); 0 for short names.
     public var domain: UInt32 = 0
     /// Bytes that the first question's name can carry: its length, but half a byte for each digit
     /// of such an address.

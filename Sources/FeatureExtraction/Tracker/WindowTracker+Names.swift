@@ -49,7 +49,9 @@ extension WindowTracker {
     /// Whether nobody but a site, or the operator of a content network, sees the questions for a
     /// name.
     private func isOfNobody(_ question: DNSMessage) -> Bool {
-        question.isLocal || graph != nil && Self.operatedDomains.contains(question.domain)
+        question.isLocal
+            || question.domain != 0 && graph != nil
+                && Self.operatedDomains.contains(question.domain)
     }
 
     /// Domains below which a cloud or a content network gives names to its customers and answers

@@ -147,7 +147,6 @@ extension WindowTracker {
         window.ageSeconds = second - hosts[slot].firstSecond + 1
         window.contact = hosts[slot].lastContact
         window.newContact = hosts[slot].lastNewContact
-        window.newContacts = hosts[slot].newContacts
         window.queryContact = hosts[slot].queryContact
         window.loginContact = hosts[slot].loginContact
         window.unsolicited = hosts[slot].unsolicited.counts(scale)
@@ -157,6 +156,7 @@ extension WindowTracker {
         window.underWay = Float(hosts[slot].underWay)
         window.newUnderWay = Float(hosts[slot].newUnderWay)
         let new = sum.high(.newEdges)
+        window.newContacts = new > 0 ? hosts[slot].newContacts : []
         window.newUnanswered = Int(new - min(new, sum.low(.newEdges)))
         window.requestedPairs = hosts[slot].requested.count(scale, at: second)
         window.isInCrowd =

@@ -86,8 +86,10 @@ extension PacketDecoder {
             labels: Int(message.labelCount))
         message.isLocal = isLocal(
             frame, from: start, lastAt: start &+ lastStart, suffixAt: start &+ secondLastStart)
-        message.domain = domain(
-            frame, from: start &+ secondLastStart, count: nameLength &- secondLastStart)
+        if nameLength > Self.longName {
+            message.domain = domain(
+                frame, from: start &+ secondLastStart, count: nameLength &- secondLastStart)
+        }
         // An address is 32 digits and as many dots, for 16 bytes.
         let isOfAddress =
             message.labelCount >= 34 && !message.isReverse
@@ -103,6 +105,9 @@ extension PacketDecoder {
             of: frame, from: start &+ skipped, count: measured &- skipped)
         return true
     }
+
+    /// Bytes of names whose domain is of interest: shorter ones carry little.
+    private static let longName = 32
 
     /// FNV-1a of labels with their lengths.
     private func domain(_ frame: FrameBytes, from start: Int, count: Int) -> UInt32 {
