@@ -1,4 +1,5 @@
 package import FeatureExtraction
+import NetworkAddresses
 import SenderAttribution
 
 /// Floods, and what looks like them.
@@ -96,5 +97,25 @@ extension Pattern {
         // A scan that opens no flow has none that was asked for.
         guard window.requestedPairs * 2 >= max(window[.newEdges], tried, 1) else { return nil }
         return "; not fenced: its clients may have asked for these connections"
+    }
+
+    /// The strength of connections that are held open by a few bytes at a time (slowloris): the
+    /// other end sends hardly more than acknowledgments.
+    func slowRequests(_ window: Window, _ isAnomalous: (Feature) -> Bool) -> Float {
+        let flows = max(window[.flows], 1)
+        guard window.lastContact.ipProtocol == 6, window.scale != .short,
+            isAnomalous(.flows) || isAnomalous(.flowsPerEdge), window.unanswered / flows < 0.5
+        else { return 0 }
+        let packets = max(window[.packetsOut], 1)
+        guard packets > 3 * flows, !Self.isAnswered(window), window[.bytesPerPacket] < 120
+        else { return 0 }
+        return window[.flowsPerEdge] / (30 * (Float(window.scale.seconds) / 10).squareRoot())
+    }
+
+    /// Whether more than acknowledgments comes back: 52 bytes with time stamps, 72 of IPv6. A
+    /// refused login has at least one packet with data among six.
+    private static func isAnswered(_ window: Window) -> Bool {
+        let acknowledgment: Float = window.lastContact.address.isIPv4 ? 52 : 72
+        return window[.bytesIn] >= 1.12 * acknowledgment * max(window[.packetsOut], 1)
     }
 }

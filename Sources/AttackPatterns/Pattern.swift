@@ -243,12 +243,25 @@ public enum Pattern: String, CaseIterable, Sendable {
         let broadcast = broadcastFlood.strength(in: window, isAnomalous: isAnomalous)
         if broadcast >= 1 { return (.broadcastFlood, broadcast) }
         let spoofed = spoofing.strength(in: window, isAnomalous: isAnomalous)
-        if spoofed >= 1 { return (.spoofing, spoofed) }
-        return strongest(of: window, isAnomalous) { $0.mayFence && $0 != excluded }
-            ?? takeover
+        let plain = strongest(of: window, isAnomalous) { $0.mayFence && $0 != excluded }
+        if spoofed >= 1 {
+            guard let plain, plain.strength >= plainStrength, isWeak(spoofed, window) else {
+                return (.spoofing, spoofed)
+            }
+            return plain
+        }
+        return plain ?? takeover
             ?? strongest(of: window, isAnomalous) { !$0.mayFence && $0 != excluded }
     }
 
+    /// Whether so few packets bear others' addresses that they do not explain what else the sender
+    /// does: they would hide it otherwise.
+    private static func isWeak(_ spoofed: Float, _ window: Window) -> Bool {
+        spoofed < plainStrength && Float(window.forgedCount) * 4 <= window[.packetsOut]
+    }
+
+    /// The strength from which a pattern is fenced.
+    private static let plainStrength: Float = 1.5
     /// The strength of a takeover, which has no amount: that of a loud attack.
     private static let takeoverStrength: Float = 20
 
@@ -375,24 +388,4 @@ public enum Pattern: String, CaseIterable, Sendable {
     private static let mostUnderWay: Float = 64
     /// Ports that a client of few hosts tries in vain in ten seconds.
     private static let mostFailedPorts: Float = 50
-
-    /// The strength of connections that are held open by a few bytes at a time (slowloris): the
-    /// other end sends hardly more than acknowledgments.
-    private func slowRequests(_ window: Window, _ isAnomalous: (Feature) -> Bool) -> Float {
-        let flows = max(window[.flows], 1)
-        guard window.lastContact.ipProtocol == 6, window.scale != .short,
-            isAnomalous(.flows) || isAnomalous(.flowsPerEdge), window.unanswered / flows < 0.5
-        else { return 0 }
-        let packets = max(window[.packetsOut], 1)
-        guard packets > 3 * flows, !Self.isAnswered(window), window[.bytesPerPacket] < 120
-        else { return 0 }
-        return window[.flowsPerEdge] / (30 * (Float(window.scale.seconds) / 10).squareRoot())
-    }
-
-    /// Whether more than acknowledgments comes back: 52 bytes with time stamps, 72 of IPv6. A
-    /// refused login has at least one packet with data among six.
-    private static func isAnswered(_ window: Window) -> Bool {
-        let acknowledgment: Float = window.lastContact.address.isIPv4 ? 52 : 72
-        return window[.bytesIn] >= 1.12 * acknowledgment * max(window[.packetsOut], 1)
-    }
 }

@@ -165,6 +165,30 @@ struct HidingTests {
             #expect(!isCovered(member, by: outcome.fenced), "\(member) \(outcome.fenced)")
         }
     }
+
+    /// Few packets in the names of others are a weak sign of forging, and must not outvote what the
+    /// same window shows plainly.
+    @Test func aFewForgedPacketsHideNoFlood() throws {
+        let offender = Member.offender.at("veth-offender")
+        let database = Member.database.at("veth-database")
+        var attack = Attack()
+        attack.gratuitous(at: -3, offender)
+        attack.visit(at: -2, offender, database, from: 29_000, port: 5432)
+        for number in 0..<40 {
+            let (time, port) = (-1 + Double(number) / 80, UInt16(30_000 + number))
+            let client = Member("10.60.2.\(11 + number % 4)")
+            attack.tcp(at: time, client.by(offender), database, port, 5432)
+            attack.tcp(
+                at: time + 0.000_5, database, client, 5432, port, flags: 0x14, sequence: 0,
+                acknowledgment: 1001)
+        }
+        attack.flood(offender, database, port: 5432, count: 6000, seconds: 6, answer: 0x14)
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced.contains("port:veth-offender"), "\(outcome)")
+        #expect(
+            outcome.alerts(on: offender.address).contains { $0.pattern == "syn_flood" },
+            "\(outcome)")
+    }
 }
 
 private func isCovered(_ address: String, by targets: Set<String>) -> Bool {
