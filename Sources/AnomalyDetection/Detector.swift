@@ -114,9 +114,14 @@ public struct Detector: Sendable {
     /// if the window neither raised a verdict nor closed a minute.
     public private(set) var latestEvidence: (workload: String, share: Float)?
 
+    /// Whether the last window has no verdict, or none yet, because it is part of a target's flood,
+    /// or may be. It is anomalous all the same.
+    public private(set) var isPartOfFlood = false
+
     /// Returns the verdict on a window, or nil if there is nothing to report.
     public mutating func judge(_ window: Window) -> Verdict? {
         seenCount += 1
+        isPartOfFlood = false
         floods.advance(to: window.endSecond)
         let identity = identity(of: window)
         let comparison = comparison(of: window, identity)
@@ -190,7 +195,8 @@ public struct Detector: Sendable {
             return slowVerdict(window, identity, group, excess, slow)
         }
         guard !isEcho(window, identity, found?.pattern) else { return nil }
-        guard !floods.contain(window, found?.pattern) else { return nil }
+        isPartOfFlood = floods.contain(window, found?.pattern)
+        guard !isPartOfFlood else { return nil }
         if isOneTooMany(window, identity, hasPattern: found != nil) {
             unscoredCount += 1
             return nil
@@ -212,7 +218,8 @@ public struct Detector: Sendable {
             verdict.headline = shared.text(
                 workload: identity.name, seconds: window.scale.seconds)
         }
-        return floods.hold(verdict) ? nil : verdict
+        isPartOfFlood = floods.hold(verdict)
+        return isPartOfFlood ? nil : verdict
     }
 
     /// Whether the limit of unknown hosts' windows scored per second is reached.

@@ -112,4 +112,18 @@ struct RetrainerTests {
             #expect(zip(after.largest, group.largest).allSatisfy { $0 >= $1 })
         }
     }
+
+    /// Who makes a crowd around a target to have no alert of its own teaches nothing by it.
+    @Test func aWindowThatMayBePartOfAFloodIsAnomalousAllTheSame() throws {
+        var generator = SeededGenerator(seed: 5)
+        var detector = Detector(model: try anchor(), inventory: .empty)
+        var seen = window(1, second: 1000, ports: 400, &generator)
+        #expect(detector.judge(seen) != nil && !detector.isPartOfFlood)
+        seen = window(2, second: 1000, ports: 400, &generator)
+        seen.isInCrowd = true
+        #expect(detector.judge(seen) == nil && detector.isPartOfFlood)
+        #expect(detector.judge(window(2, second: 1001, ports: 2, &generator)) == nil)
+        #expect(!detector.isPartOfFlood)
+        #expect(detector.takeHeld(isLast: true).map(\.subject) == [seen.subject])
+    }
 }

@@ -237,7 +237,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
 
     private mutating func judge(_ window: Window) {
         let verdict = detector.judge(window)
-        retrainer?.observe(window, isFlagged: verdict != nil)
+        retrainer?.observe(window, isFlagged: verdict != nil || detector.isPartOfFlood)
         // What is shown is what is reported.
         guard window.isContested || !nodeAddresses.contains(window.subject) else { return }
         if let (workload, share) = detector.latestEvidence {
