@@ -57,23 +57,14 @@ extension Detector {
         else { return nil }
         let unusual = growths.filter { $0.times >= growthLimit }
         remember(window, identity, nil)
-        let scaleModel = model[.long]
-        let values = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
-        let row = RelativeVector.relative(values, to: comparison.baseline)
-        var shares = [Float](repeating: 0, count: Feature.count)
-        let score = scaleModel.forest.attribute(row, into: &shares)
-        return Verdict(
-            window: window, workload: identity.name,
-            isKnown: identity.isNamed || scaleModel.baseline.groups[identity.name] != nil,
-            baselineName: comparison.name, score: score,
-            pValue: scaleModel.calibration.pValue(score),
-            threshold: min(score, scaleModel.threshold), pattern: nil, strength: 0,
-            excess: unusual.reduce(0) { $0 + log($1.times) },
-            level: .watch, isFarBeyond: false,
-            grounds: .stated(
-                unusual.sorted { $0.times > $1.times }.map {
-                    reason($0, window, comparison.baseline, share: shares[$0.feature.rawValue])
-                }))
+        return watched(
+            window, identity, (comparison.name, comparison.baseline), pattern: nil, pValue: nil,
+            excess: unusual.reduce(0) { $0 + log($1.times) }
+        ) { shares in
+            unusual.sorted { $0.times > $1.times }.map {
+                reason($0, window, comparison.baseline, share: shares[$0.feature.rawValue])
+            }
+        }
     }
 
     /// Whether an outside address that completed handshakes did nearly the same again and again, as
@@ -134,32 +125,5 @@ extension Detector {
             text: Explanation.number(window[growth.feature], description)
                 + " \(description.counts) in \(window.scale.seconds) s; clean maximum "
                 + Explanation.number(raw(baseline.largest), description))
-    }
-}
-
-/// How many more conversations the replicas of each workload have than in any clean ten minutes.
-struct ReplicaRates: Sendable {
-    private static let workloadLimit = 4096
-    private static let memberLimit = 256
-    /// The share of a replica's growth that another one needs to have grown as well.
-    private static let alike: Float = 0.7
-
-    private var workloads: [String: [IPAddress: (second: Int, growth: Float)]] = [:]
-
-    /// Notes a replica's window of ten minutes.
-    ///
-    /// - Returns: whether at least half of the other replicas grew as much.
-    mutating func note(_ window: Window, workload: String, growth: Float) -> Bool {
-        if workloads.count > Self.workloadLimit { workloads.removeAll() }
-        var members = workloads[workload] ?? [:]
-        if members.count > Self.memberLimit { members.removeAll() }
-        members[window.subject] = (window.endSecond, growth)
-        workloads[workload] = members
-        let others = members.filter {
-            $0.key != window.subject
-                && abs(window.endSecond - $0.value.second) <= 2 * Scale.medium.seconds
-        }
-        let grown = others.values.count { $0.growth >= Self.alike * growth }
-        return grown > 0 && grown * 2 >= others.count
     }
 }

@@ -26,20 +26,41 @@ extension Detector {
         let pattern =
             omitted.contains(.patterns) ? nil : Pattern.match(window) { unusual.contains($0) }
         remember(window, identity, pattern?.pattern)
-        let row = RelativeVector.relative(values, to: group.baseline)
-        var shares = [Float](repeating: 0, count: Feature.count)
-        let score = model[.long].forest.attribute(row, into: &shares)
-        return Verdict(
-            window: window, workload: identity.name, isKnown: true,
-            baselineName: identity.name, score: score,
+        return watched(
+            window, identity, group, pattern: pattern,
             pValue: 1 / Double(times.cycleCount(at: window.endSecond) + 1),
-            threshold: min(score, model[.long].threshold), pattern: pattern?.pattern,
-            strength: pattern?.strength ?? 0, excess: excess.prefix(4).reduce(0) { $0 + $1.steps },
-            level: .watch, isFarBeyond: false,
-            grounds: .stated(
-                excess.map {
-                    reason($0, window, group.baseline, times, share: shares[$0.feature.rawValue])
-                }))
+            excess: excess.prefix(4).reduce(0) { $0 + $1.steps }
+        ) { shares in
+            excess.map {
+                reason($0, window, group.baseline, times, share: shares[$0.feature.rawValue])
+            }
+        }
+    }
+
+    /// The verdict on a window of 600 s that another comparison than that with the steps beyond the
+    /// clean range has raised: it never leads to a fence.
+    ///
+    /// - Parameters:
+    ///   - pValue: nil: that of the forest's score.
+    ///   - reasons: gets each feature's share of the score.
+    func watched(
+        _ window: Window, _ identity: Identity, _ group: (name: String, baseline: GroupBaseline),
+        pattern: (pattern: Pattern, strength: Float)?, pValue: Double?, excess: Float,
+        reasons: ([Float]) -> [Verdict.Reason]
+    ) -> Verdict {
+        let scaleModel = model[window.scale]
+        let values = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
+        var shares = [Float](repeating: 0, count: Feature.count)
+        let score = scaleModel.forest.attribute(
+            RelativeVector.relative(values, to: group.baseline), into: &shares)
+        return Verdict(
+            window: window, workload: identity.name,
+            isKnown: identity.isNamed || scaleModel.baseline.groups[identity.name] != nil,
+            baselineName: group.name, score: score,
+            pValue: pValue ?? scaleModel.calibration.pValue(score),
+            threshold: min(score, scaleModel.threshold), pattern: pattern?.pattern,
+            strength: pattern?.strength ?? 0, excess: excess, level: .watch, isFarBeyond: false,
+            grounds: .stated(reasons(shares)))
     }
 
     private func reason(
