@@ -91,10 +91,9 @@ struct EventStoreTests {
             $0.severity = .high
             $0.patterns = ["syn_flood", "port_scan"]
             $0.target = AttackTarget(address: IPAddress(v4: 0x0A3C_0305), workload: "db")
-            $0.targets = [
-                AttackTarget.Host(address: IPAddress(v4: 0x0A3C_0305), workload: "db"),
-                AttackTarget.Host(address: IPAddress(v4: 0x0A3C_0309), workload: "vault"),
-            ]
+            $0.targets = [(0x0A3C_0305, "db"), (0x0A3C_0309, "vault")].map {
+                AttackTarget.Host(address: IPAddress(v4: $0), workload: $1)
+            }
             $0.targetCount = 2
         }
         // As an earlier version wrote it.
@@ -121,10 +120,9 @@ struct EventStoreTests {
         #expect(all.count == 1500 && Set(all).count == 1500 && all.last == "i6")
         #expect(try found(3) { $0.pattern = "beacon" } == Array(all.prefix(3)))
         #expect(try found { $0.pattern = "port_scan" } == ["i1500", "old"])
-        #expect(try found { $0.text = "WORK" } == ["i1500"])
-        #expect(try found { $0.text = "db (10.60" } == ["i1500"])
-        #expect(try found { $0.text = "VAULT" } == ["i1500"])
-        #expect(try found { $0.text = "10.60.3.9" } == ["i1500"])
+        for text in ["WORK", "db (10.60", "VAULT", "10.60.3.9"] {
+            #expect(try found { $0.text = text } == ["i1500"], "\(text)")
+        }
         #expect(try found { $0.severity = .high } == ["i1500"])
         #expect(try found { $0.severity = .medium } == ["old"])
         #expect(try found { $0.state = .benign } == ["i3"])

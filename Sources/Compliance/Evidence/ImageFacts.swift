@@ -31,15 +31,16 @@ public struct ImageFacts: Sendable, Equatable {
         evidence.last = scanned.values.compactMap(\.scanned).max()
         let found = scanned.values
         let exploited = Set(found.flatMap(\.knownExploited)).sorted()
-        let severe = found.reduce(0) { $0 + $1[.critical] + $1[.high] }
+        let critical = found.reduce(0) { $0 + $1[.critical] }
+        let high = found.reduce(0) { $0 + $1[.high] }
         evidence.sentence =
             "scanners have reported of the images of \(scanned.count) of "
             + Words.count(summaries.count, "workload", "workloads")
             + ", as they ran when this report was made: "
             + Words.count(found.reduce(0) { $0 + $1.findingCount }, "finding", "findings")
-            + ", \(found.reduce(0) { $0 + $1[.critical] }) critical, "
-            + "\(found.reduce(0) { $0 + $1[.high] }) high, "
+            + ", \(critical) critical, \(high) high, "
             + "\(found.reduce(0) { $0 + $1.fixableCount }) with a known fix"
+        let severe = critical + high
         if severe > 0 {
             evidence.exceptions.append(
                 Words.count(severe, "critical or high finding", "critical or high findings"))

@@ -56,10 +56,7 @@ package struct InputFile: ~Copyable {
             throw .input(path: path, reason: "\(error)")
         }
         // Opening a device may already have an effect.
-        guard status.isPlainFile else {
-            throw .input(
-                path: path, reason: status.isFolder ? "is a directory" : "is no plain file")
-        }
+        try requirePlain(status, path)
         do throws(Errno) { return try OpenFile(path, .readOnly, [.nonBlocking]) } catch {
             throw .input(path: path, reason: "\(error)")
         }
@@ -72,10 +69,7 @@ package struct InputFile: ~Copyable {
         do throws(Errno) { status = try file.status() } catch {
             throw .input(path: path, reason: "\(error)")
         }
-        guard status.isPlainFile else {
-            throw .input(
-                path: path, reason: status.isFolder ? "is a directory" : "is no plain file")
-        }
+        try requirePlain(status, path)
         let version = Version(status)
         guard version.size <= limit else {
             throw .input(
@@ -83,6 +77,11 @@ package struct InputFile: ~Copyable {
                 reason: "has \(version.size) bytes; at most \(limit >> 20) MiB are read")
         }
         return version
+    }
+
+    private static func requirePlain(_ status: Stat, _ path: String) throws(IOError) {
+        guard !status.isPlainFile else { return }
+        throw .input(path: path, reason: status.isFolder ? "is a directory" : "is no plain file")
     }
 
     /// The seconds since 1970 at which the file was written; a time in the future would never be

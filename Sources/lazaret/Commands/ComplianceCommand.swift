@@ -40,7 +40,7 @@ struct ComplianceCommand: AsyncParsableCommand {
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "Start of the period (UTC): '2026-10-01', '2026-10-01 12:00' or 90d ago.",
+            "Start of the period (UTC): '2026-10-01', '2026-10-01 12:00' or 90d for 90 days ago.",
             valueName: "time"))
     var from: String
     @Option(
