@@ -99,6 +99,14 @@ struct DiscoveryTests {
         let router = try lab.card(of: lab.outside)
         try node.run("ip", "route", "add", "default", "via", lab.outside.v4)
         try node.run("ip", "-6", "route", "add", "fd99::/64", "via", lab.outside.v6)
+        // The router's kernel does not tell the node its MAC address, neither by a router
+        // solicitation nor by a check of its own entry for the node.
+        for setting in [
+            "ipv6.conf.eth0.accept_ra=0", "ipv4.neigh.eth0.delay_first_probe_time=3600",
+            "ipv6.neigh.eth0.delay_first_probe_time=3600",
+        ] {
+            try lab.outside.space.run("sysctl", "-qw", "net.\(setting)")
+        }
         // A neighbour solicitation needs a link-local address that was checked for duplicates.
         let isReady = try eventually {
             try node.run("ip", "-6", "addr", "show", "dev", "uplink", "tentative").isEmpty
