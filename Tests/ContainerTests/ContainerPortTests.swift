@@ -78,12 +78,13 @@ struct ContainerPortTests {
         #expect(try ports("delta") == [])
 
         // A container's frames come in by its port.
-        let target = try Reported(host, "beta").addresses[0]
-        _ = try? host.run("exec", "alpha", "sh", "-c", "echo x | nc -w 1 \(target) 9")
+        let shared = try #require(IPPrefix("10.121.\(third).0/24"))
+        let target = try #require(Reported(host, "beta").addresses.first(where: shared.contains))
         let source = try Reported(host, "alpha").addresses[0]
         var seen: Set<String> = []
-        let end = Date().addingTimeInterval(10)
+        let end = Date().addingTimeInterval(30)
         while Date() < end, seen.isEmpty {
+            _ = try? host.run("exec", "alpha", "sh", "-c", "echo x | nc -w 1 \(target) 9")
             _ = try capture.nextBatch(timeoutMilliseconds: 50) { frames in
                 for index in frames.indices {
                     let bytes = frames[index].bytes
