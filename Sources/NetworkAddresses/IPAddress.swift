@@ -61,6 +61,12 @@ public struct IPAddress: Hashable, Comparable, Sendable, BitwiseCopyable {
         }
     }
 
+    /// The link-local IPv6 address that a MAC address gives (RFC 4291, appendix A).
+    public init(linkLocalOf mac: MACAddress) {
+        let high = mac.value >> 24 ^ 0x02_0000
+        self.init(high: 0xFE80 << 48, low: high << 40 | 0xFF_FE00_0000 | mac.value & 0xFF_FFFF)
+    }
+
     @inlinable
     public static func < (left: IPAddress, right: IPAddress) -> Bool {
         left.high != right.high ? left.high < right.high : left.low < right.low

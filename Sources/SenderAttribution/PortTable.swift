@@ -47,8 +47,8 @@ package struct PortTable: Sendable {
         ///
         /// `isOthers`: the source belongs to another port; otherwise to no known port.
         case forged(IPAddress, isOthers: Bool)
-        /// The source belongs to another port, and no address of this port is known: the frame is
-        /// attributed to no host.
+        /// The source belongs to another port, or so it seems, and no address of this port is
+        /// known: the frame is attributed to no host.
         case contested
         /// The node sends it, and the source belongs to a port, where it was counted when it came
         /// in.
@@ -62,26 +62,29 @@ package struct PortTable: Sendable {
         var mac = MACAddress.zero
     }
 
-    private var records: [UInt32: Record] = [:]
-    private var owners: [IPAddress: UInt32] = [:]
+    var records: [UInt32: Record] = [:]
+    var owners: [IPAddress: UInt32] = [:]
     private var fast = [Fast](repeating: Fast(), count: PortTable.fastCount)
     private var wanted: Set<UInt32> = []
     /// MAC addresses that forward packets of other hosts, from the baseline.
     private let routers: Set<MACAddress>
-    /// The addresses of hosts that forward nothing, from the baseline.
-    private let hostAddresses: Set<IPAddress>
+    /// The addresses of hosts that forward nothing, each with its MAC address, from the baseline.
+    private let hostMACs: [IPAddress: MACAddress]
     /// The ports where the kernel lists these MAC addresses: of several with one, the first.
-    private var routerPorts: [MACAddress: UInt32] = [:]
+    var routerPorts: [MACAddress: UInt32] = [:]
     /// The first port that used each MAC address.
-    private var macPorts: [MACAddress: UInt32] = [:]
-    private let sharers: AddressSharers
+    var macPorts: [MACAddress: UInt32] = [:]
+    let sharers: AddressSharers
 
     private static let fastCount = 256
 
     package init(graph: CommunicationGraph?, sharers: AddressSharers = AddressSharers(.empty)) {
         let links = graph?.links ?? [:]
         routers = Set(links.filter { $0.value.isRouter }.keys)
-        hostAddresses = Set(links.values.filter { !$0.isRouter }.flatMap(\.addresses))
+        hostMACs = Dictionary(
+            links.filter { !$0.value.isRouter }
+                .flatMap { mac, link in link.addresses.map { ($0, mac) } },
+            uniquingKeysWith: { min($0, $1) })
         self.sharers = sharers
     }
 
@@ -158,11 +161,28 @@ package struct PortTable: Sendable {
         let known = record.listed.isEmpty ? record.addresses : record.listed
         let own =
             known.first { $0.isIPv4 == source.isIPv4 && !Self.isLinkLocal($0) } ?? known.first
-        return own.map { .forged($0, isOthers: owner != nil || isHeld) } ?? .contested
+        return (own ?? standIn(for: packet, record, owner))
+            .map { .forged($0, isOthers: owner != nil || isHeld) } ?? .contested
+    }
+
+    /// The link-local address of a port's first MAC address, as the name of a host that has shown
+    /// no address of its own, if the source certainly belongs to the host behind another port:
+    /// the kernel lists it there, or the baseline gives it that port's MAC address and not the
+    /// packet's. First use alone proves nothing: the other port may have stolen the address.
+    private func standIn(
+        for packet: Packet, _ record: Record, _ owner: UInt32?
+    ) -> IPAddress? {
+        guard let owner, record.firstMAC != .zero else { return nil }
+        let mac = hostMACs[packet.source]
+        let isCertain =
+            records[owner]?.listed.contains(packet.source) == true
+            || mac.map { $0 != packet.sourceMAC && macPorts[$0] == owner } ?? false
+        let address = IPAddress(linkLocalOf: record.firstMAC)
+        return isCertain && (owners[address] ?? packet.port) == packet.port ? address : nil
     }
 
     /// Whether a port's host has another port, too: it may answer by either.
-    private func isSameHost(_ port: UInt32, _ record: Record) -> Bool {
+    func isSameHost(_ port: UInt32, _ record: Record) -> Bool {
         record.host != nil && records[port]?.host == record.host
     }
 
@@ -218,79 +238,6 @@ package struct PortTable: Sendable {
         return first
     }
 
-    // MARK: - MAC addresses
-
-    /// The port of another host that used a packet's source MAC address first, if this port had a
-    /// MAC address of its own before; 0: none. A host that only ever had one MAC address may be the
-    /// copy of another, on another bridge.
-    package mutating func otherPort(ofMACOf packet: Packet) -> UInt32 {
-        let (port, mac) = (packet.port, packet.sourceMAC)
-        guard mac != .zero, !mac.isGroup, let record = records[port], !record.isShared else {
-            return 0
-        }
-        guard let owner = macPorts[mac] else {
-            claim(mac, for: port)
-            return 0
-        }
-        guard owner != port, let other = records[owner], !other.isShared,
-            !isSameHost(owner, record), record.firstMAC != .zero
-        else { return 0 }
-        // A packet from here must be checked again.
-        forget(port)
-        return owner
-    }
-
-    private mutating func claim(_ mac: MACAddress, for port: UInt32) {
-        guard macPorts[mac] == nil, macPorts.count < MACBindingTable.linkLimit else { return }
-        macPorts[mac] = port
-        if records[port]?.firstMAC == .zero { records[port]?.firstMAC = mac }
-    }
-
-    /// Whether only one host or container is behind a port.
-    package func isOfOneHost(_ port: UInt32) -> Bool {
-        guard port != 0, let record = records[port] else { return port != 0 }
-        return !record.isShared && routerPorts[record.mac] != port
-    }
-
-    /// Whether a host that forwards packets of others is behind a port, by the baseline.
-    func isOfRouter(_ port: UInt32) -> Bool {
-        records[port].map { routerPorts[$0.mac] == port } ?? false
-    }
-
-    /// Whether a MAC address belongs to a port.
-    package func isOfPort(_ mac: MACAddress) -> Bool { macPorts[mac] != nil }
-
-    /// Whether no other port has a MAC address.
-    package func mayHave(_ mac: MACAddress, at port: UInt32) -> Bool {
-        macPorts[mac].map { $0 == port } ?? true
-    }
-
-    /// Whether two ports lead to the same host.
-    package func areOfOneHost(_ one: UInt32, _ other: UInt32) -> Bool {
-        one == other || records[one].map { isSameHost(other, $0) } ?? false
-    }
-
-    /// Whether the inventory lets a port's host hold an address of others.
-    package func mayShare(_ address: IPAddress, at port: UInt32) -> Bool {
-        records[port].map { sharers.mayShare(address, anyOf: $0.addresses) } ?? false
-    }
-
-    /// Whether the kernel lists an address at a port.
-    package func lists(_ address: IPAddress, at port: UInt32) -> Bool {
-        records[port]?.listed.contains(address) ?? false
-    }
-
-    /// The first address of a port.
-    package func firstAddress(of port: UInt32) -> IPAddress? {
-        records[port].flatMap { $0.listed.first ?? $0.addresses.first }
-    }
-
-    /// Queries both sides of a dispute: the kernel may know the new holder.
-    package mutating func check(_ one: UInt32, _ other: UInt32) {
-        if one != 0 { want(one) }
-        if other != 0 { want(other) }
-    }
-
     // MARK: - Facts
 
     /// Ports whose facts should be queried, each once.
@@ -299,7 +246,7 @@ package struct PortTable: Sendable {
         return wanted
     }
 
-    private mutating func want(_ port: UInt32) {
+    mutating func want(_ port: UInt32) {
         if wanted.count < Self.wantedLimit { wanted.insert(port) }
     }
 
@@ -315,7 +262,7 @@ package struct PortTable: Sendable {
     private mutating func noteRouter(_ fact: PortFacts, _ record: Record) {
         let isHost =
             record.firstMAC != .zero && record.firstMAC != fact.mac
-            || fact.addresses.contains(where: hostAddresses.contains)
+            || fact.addresses.contains { hostMACs[$0] != nil }
         if isHost {
             if routerPorts[fact.mac] == fact.port { routerPorts[fact.mac] = nil }
         } else if routerPorts[fact.mac] == nil {
@@ -383,7 +330,7 @@ package struct PortTable: Sendable {
         forget(port)
     }
 
-    private mutating func forget(_ port: UInt32) {
+    mutating func forget(_ port: UInt32) {
         fast[Int(port) & (Self.fastCount - 1)] = Fast()
     }
 }

@@ -291,23 +291,15 @@ extension WindowTracker {
         _ station: Station, otherThan address: IPAddress, _ packet: Packet
     ) -> MACBindingTable.Sender {
         if station.port != 0 {
-            let own = ports.firstAddress(of: station.port) ?? Self.linkLocal(of: packet.sourceMAC)
+            let own =
+                ports.firstAddress(of: station.port) ?? IPAddress(linkLocalOf: packet.sourceMAC)
             return MACBindingTable.Sender(subject: own, isForeign: true, evidence: .port)
         }
         let evidence: Evidence = links.isEvidence(station.mac) ? .card : .address
         let own =
             links.firstAddress(of: station.mac, otherThan: address)
-            ?? Self.linkLocal(of: station.mac)
+            ?? IPAddress(linkLocalOf: station.mac)
         return MACBindingTable.Sender(subject: own, isForeign: true, evidence: evidence)
-    }
-
-    /// The link-local address that a MAC address gives (RFC 4291, appendix A): a name for a host
-    /// that has shown no address of its own.
-    private static func linkLocal(of mac: MACAddress) -> IPAddress {
-        let high = mac.value >> 24 ^ 0x02_0000
-        return IPAddress(
-            high: 0xFE80_0000_0000_0000,
-            low: high << 40 | 0xFF_FE00_0000 | mac.value & 0xFF_FFFF)
     }
 
     private mutating func noteTakeover(_ dispute: AddressDisputes.Dispute) {

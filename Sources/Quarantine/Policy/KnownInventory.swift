@@ -77,11 +77,3 @@ public struct KnownInventory: Sendable, Equatable {
 
     func index(at address: IPAddress) -> Int? { byAddress[address] }
 }
-
-extension IPAddress {
-    /// The link-local IPv6 address derived from a MAC address (RFC 4291, appendix A).
-    init(linkLocalOf link: MACAddress) {
-        let upper = (link.value >> 24 ^ 0x02_0000) << 40
-        self.init(high: 0xFE80 << 48, low: upper | 0xFF_FE00_0000 | link.value & 0xFF_FFFF)
-    }
-}
