@@ -249,6 +249,8 @@ def table(folder, events):
         number, name = entry["number"], entry["name"]
         span = (entry["start"] - 1, entry["end"] + 20)
         own = {f"{NET}{number}", f"{NET6}{number}", f"{NET6}{number:x}"}
+        if entry["outside"] and "random" not in name:
+            own = {OUTER + "2"}
         mine = []
         for index, (at, offender, target, what, event) in enumerate(alerts):
             if not span[0] <= at <= span[1]:
