@@ -34,7 +34,7 @@ extension Detector {
         let verdict = verdict(
             window, identity, (comparison.name, comparison.baseline), excess, row, score, found)
         guard verdict.level == .quarantine, verdict.isFarBeyond else { return nil }
-        remember(window, identity, found.pattern)
+        remember(window, identity, found.pattern, isFence: true)
         return verdict
     }
 }

@@ -43,6 +43,8 @@ public struct Detector: Sendable {
         var second: Int
         var scale: Scale
         var pattern: Pattern?
+        /// Whether it was reason enough for a fence.
+        var isFence: Bool
         /// The owner of the address at that time.
         var workload: String
     }
@@ -194,7 +196,7 @@ public struct Detector: Sendable {
         {
             return slowVerdict(window, identity, group, excess, slow)
         }
-        guard !isEcho(window, identity, found?.pattern) else { return nil }
+        guard !isEcho(window, identity, found) else { return nil }
         isPartOfFlood = floods.contain(window, found?.pattern)
         guard !isPartOfFlood else { return nil }
         if isOneTooMany(window, identity, hasPattern: found != nil) {
@@ -209,8 +211,8 @@ public struct Detector: Sendable {
         // More of the usual traffic without a clear pattern is a busy hour, not an attack.
         let isMore = Feature.allCases.allSatisfy { excess[$0.rawValue] < 1 || $0.isVolume }
         guard found != nil || !isMore else { return nil }
-        remember(window, identity, found?.pattern)
         var verdict = verdict(window, identity, group, excess, row, score, found)
+        remember(window, identity, found?.pattern, isFence: verdict.level == .quarantine)
         if let shared, verdict.pattern == shared.pattern, verdict.strength == shared.strength {
             // No replica alone did enough to be fenced.
             verdict.level = .watch
@@ -277,20 +279,27 @@ public struct Detector: Sendable {
     }
 
     /// Whether a longer window only repeats what a shorter one has already reported: any alert
-    /// within it, unless the longer window matches a clear pattern that no shorter one matched.
-    private func isEcho(_ window: Window, _ identity: Identity, _ pattern: Pattern?) -> Bool {
+    /// within it, unless the longer window matches a clear pattern that no shorter one matched, or
+    /// matches it clearly enough for a fence, which no shorter one did.
+    private func isEcho(
+        _ window: Window, _ identity: Identity, _ found: (pattern: Pattern, strength: Float)?
+    ) -> Bool {
         guard let reported = reported[window.subject] else { return false }
         let shorter = reported.filter {
             $0.scale.rawValue < window.scale.rawValue && $0.second >= window.startSecond
                 && $0.workload == identity.name
         }
         // Only long windows can show a periodic contact.
-        if pattern == .beacon { return shorter.contains { $0.pattern == .beacon } }
-        guard let pattern, pattern.mayFence else { return !shorter.isEmpty }
-        return shorter.contains { $0.pattern.map { $0.mayFence } ?? false }
+        if found?.pattern == .beacon { return shorter.contains { $0.pattern == .beacon } }
+        guard let found, found.pattern.mayFence else { return !shorter.isEmpty }
+        return shorter.contains {
+            $0.pattern?.mayFence == true && ($0.isFence || found.strength < Self.fenceStrength)
+        }
     }
 
-    mutating func remember(_ window: Window, _ identity: Identity, _ pattern: Pattern?) {
+    mutating func remember(
+        _ window: Window, _ identity: Identity, _ pattern: Pattern?, isFence: Bool = false
+    ) {
         if reported.count > 65_536 { reported.removeAll() }
         var list = reported[window.subject] ?? []
         list.removeAll {
@@ -299,7 +308,7 @@ public struct Detector: Sendable {
         }
         list.append(
             Reported(
-                second: window.endSecond, scale: window.scale, pattern: pattern,
+                second: window.endSecond, scale: window.scale, pattern: pattern, isFence: isFence,
                 workload: identity.name))
         reported[window.subject] = list
     }

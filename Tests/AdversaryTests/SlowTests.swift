@@ -40,6 +40,18 @@ struct SlowTests {
         #expect(outcome.alerts.allSatisfy { $0.offender == Member.offender.address })
     }
 
+    /// A port a second, in the midst of the usual traffic: ten seconds of it are hardly more than a
+    /// contact or two too many, and a minute is a plain scan.
+    @Test func aScanOfOnePortASecond() throws {
+        var attack = Self.attack()
+        for number in 0..<90 {
+            Self.probe(
+                &attack, at: Double(number) * 1.1, .offender, port: UInt16(1000 + number))
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced == [Member.offender.address], "\(outcome)")
+    }
+
     /// `nmap -T0`: a probe every five minutes, one of twelve ports open. It is watched from the
     /// eighth port on, and never fenced.
     @Test func aScanOfOnePortInFiveMinutes() throws {
