@@ -340,6 +340,7 @@ public struct Detector: Sendable {
             } else if found?.pattern.needsBaseline == true {
                 ScaleBaseline.windowsLacking(own ?? group.baseline, window.scale)
                     ?? doubt(about: window, found?.pattern, group.baseline)
+                    ?? found.flatMap { Pattern.requestDoubt(about: window, $0.pattern) }
             } else {
                 found.flatMap { Pattern.requestDoubt(about: window, $0.pattern) }
             }

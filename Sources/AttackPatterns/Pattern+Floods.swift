@@ -9,6 +9,12 @@ extension Pattern {
     /// or its target answers.
     private static let mostRetries: Float = 200
     private static let mostNewRetries: Float = 30
+    /// The most datagrams a second that a client sends to one service that refuses them: it does
+    /// not wait for answers.
+    private static let mostRefused: Float = 100
+    /// The half-open connections a second by which a balancer checks one service, and all.
+    private static let mostChecks: Float = 10
+    private static let mostChecksOfAll: Float = 100
     /// The most answered datagrams a second that a client sends to a service.
     private static let mostAnswered: Float = 100
     /// Queries that one of a client brings: a resolver asks several servers.
@@ -31,7 +37,19 @@ extension Pattern {
         let datagrams = served(window)
         guard datagrams == 0 || window.lastContact.ipProtocol != 17 else { return 0 }
         let length = (Float(window.scale.seconds) / 10).squareRoot()
-        return (flows - retried - datagrams) / (100 * length)
+        return (flows - retried - datagrams - closedChecks(window)) / (100 * length)
+    }
+
+    /// Half-open connections that their opener closed itself as soon as they were accepted, so that
+    /// the server keeps none: no more than a balancer's checks.
+    private func closedChecks(_ window: Window) -> Float {
+        let seconds = Float(window.scale.seconds)
+        let closed = min(Float(window.resetCount), window[.flows])
+        guard window.lastContact.ipProtocol == 6, closed * 10 >= window[.flows] * 9,
+            window[.flowsPerEdge] <= Self.mostChecks * seconds,
+            window[.flows] <= Self.mostChecksOfAll * seconds
+        else { return 0 }
+        return closed
     }
 
     /// The flows of UDP, if they are no more than a client's, and few flows have no answer.
@@ -61,8 +79,13 @@ extension Pattern {
         guard window[.foreignSources] == 0 else { return 0 }
         let new = min(Float(window.newUnanswered), window.unanswered)
         let usual = window.unanswered - new
+        // ICMP errors of the target itself, inside, say that nothing listens there.
+        let isRefused =
+            window.oneSided.refusedInside >= 1 && window[.newEdges] <= 1
+            && Float(window.datagramFlows) * 10 >= window[.flows] * 7
+        let most = isRefused ? Self.mostRefused : Self.mostNewRetries
         return (usual <= mostUsualRetries(window) ? usual : 0)
-            + (new <= Self.mostNewRetries * Float(window.scale.seconds) ? new : 0)
+            + (new <= most * Float(window.scale.seconds) ? new : 0)
     }
 
     private func mostUsualRetries(_ window: Window) -> Float {
@@ -83,9 +106,10 @@ extension Pattern {
             && window[.flows] * 100 <= window[.packetsOut]
     }
 
-    /// Why a window of scanning does not prove that its subject scanned, as text that follows a
-    /// reason; nil if it does.
+    /// Why a window of a scan or a flood does not prove that its subject did that, as text that
+    /// follows a reason; nil if it does.
     package static func requestDoubt(about window: Window, _ pattern: Pattern) -> String? {
+        if let text = sightDoubt(about: window, pattern) { return text }
         guard pattern == .verticalScan || pattern == .horizontalScan else { return nil }
         // Handshakes of the owner of an address with the services that it uses prove nothing about
         // contacts that came to nothing: those may bear its address only.

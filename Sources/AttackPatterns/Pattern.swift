@@ -385,7 +385,7 @@ public enum Pattern: String, CaseIterable, Sendable {
     }
 
     /// Contacts that a client begins within half a second.
-    private static let mostUnderWay: Float = 64
+    static let mostUnderWay: Float = 64
     /// Ports that a client of few hosts tries in vain in ten seconds.
     private static let mostFailedPorts: Float = 50
 }

@@ -53,6 +53,9 @@ public struct Packet: Sendable, BitwiseCopyable {
     public var arpSenderMAC: MACAddress = .zero
     /// What the packet tells the hosts of its link to believe; `none` for ARP, which has a kind.
     public var announcement: Announcement = .none
+    /// Whether a UDP payload is a message of STUN with its magic cookie (RFC 8489), as two ends of
+    /// a call exchange to check a path (RFC 8445).
+    public var isSTUN = false
     /// What a TCP payload says about a login.
     public var login: LoginMessage = .none
 

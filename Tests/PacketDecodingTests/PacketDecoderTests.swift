@@ -23,6 +23,19 @@ import Timestamps
     #expect(packet.quotedSourcePort == 1000 && packet.quotedDestinationPort == 2000)
 }
 
+/// A binding request (RFC 8489) without its cookie, or cut short, is none.
+@Test(
+    arguments: [
+        ([0x21, 0x12, 0xA4, 0x42], 12, true), ([0x21, 0x12, 0xA4, 0x43], 12, false),
+        ([0x21, 0x12, 0xA4, 0x42], 11, false),
+    ] as [([UInt8], Int, Bool)])
+func aCheckOfAPathIsRecognizedByItsCookie(cookie: [UInt8], rest: Int, isSTUN: Bool) {
+    let message = [0, 1, 0, 0] + cookie + [UInt8](repeating: 7, count: rest)
+    let packet = decoded(
+        Frame.ipv4("10.0.0.1", "10.0.0.2", 17, Frame.udp(50_000, 20_000, message)), .raw)
+    #expect(packet.isSTUN == isSTUN)
+}
+
 @Test func aDNSQuestionIsMeasured() {
     let message = Frame.dns("aaaabbbb.Example.COM")
     let packet = decoded(

@@ -127,3 +127,33 @@ extension HostState {
         return most.0 + most.1 + most.2
     }
 }
+
+/// Answers that are on their way.
+extension HostState {
+    /// Counts a flow that is opened in the current second.
+    mutating func expectAnswer(_ start: Timestamp, isNew: Bool) {
+        pending &+= 1
+        bursts.note(start)
+        guard Self.isLate(start) else { return }
+        underWay &+= 1
+        newUnderWay &+= isNew ? 1 : 0
+    }
+
+    /// Counts the answer to such a flow.
+    mutating func noteAnswer(_ start: Timestamp, isNew: Bool) {
+        pending -= min(pending, 1)
+        guard Self.isLate(start) else { return }
+        underWay -= min(underWay, 1)
+        newUnderWay -= isNew ? min(newUnderWay, 1) : 0
+    }
+
+    /// Waits for no more answers: the second has ended.
+    mutating func endSecond(_ second: Int) {
+        bursts.endSecond(second, pending: pending)
+        (pending, underWay, newUnderWay) = (0, 0, 0)
+    }
+
+    private static func isLate(_ start: Timestamp) -> Bool {
+        start.nanosecondOfSecond >= 500_000_000
+    }
+}

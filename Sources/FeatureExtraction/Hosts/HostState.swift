@@ -165,6 +165,7 @@ struct HostState: Sendable {
     /// ends; and of these, those on new pairs.
     var underWay: UInt32 = 0
     var newUnderWay: UInt32 = 0
+    var bursts = OpeningBursts()
     /// Flows that it opened, and probes that it sent, in the current second.
     var probes: UInt32 = 0
     /// Tracks whose flow was opened in the current second and has sent no request yet.
@@ -193,6 +194,7 @@ struct HostState: Sendable {
     /// Pairs that are not in the baseline, or are name servers, to which a client may have asked it
     /// to connect.
     var requested = DistinctWindow()
+    var oneSided = OneSidedWindow()
     var unsolicited = UnsolicitedWindow() {
         didSet { isDirty = true }
     }
@@ -256,29 +258,6 @@ struct HostState: Sendable {
         case 44_444...44_475: return 44_444
         default: return packet.destinationPort
         }
-    }
-
-    /// Counts a flow that is opened in the current second.
-    mutating func expectAnswer(_ start: Timestamp, isNew: Bool) {
-        pending &+= 1
-        guard Self.isLate(start) else { return }
-        underWay &+= 1
-        newUnderWay &+= isNew ? 1 : 0
-    }
-
-    /// Counts the answer to such a flow.
-    mutating func noteAnswer(_ start: Timestamp, isNew: Bool) {
-        pending -= min(pending, 1)
-        guard Self.isLate(start) else { return }
-        underWay -= min(underWay, 1)
-        newUnderWay -= isNew ? min(newUnderWay, 1) : 0
-    }
-
-    /// Waits for no more answers: the second has ended.
-    mutating func endSecond() { (pending, underWay, newUnderWay) = (0, 0, 0) }
-
-    private static func isLate(_ start: Timestamp) -> Bool {
-        start.nanosecondOfSecond >= 500_000_000
     }
 
     /// Counts a packet with data, if it is the first one of a tracked flow.

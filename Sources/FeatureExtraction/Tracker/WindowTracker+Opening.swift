@@ -8,6 +8,9 @@ import Workloads
 /// Flows that hosts open.
 extension WindowTracker {
     mutating func open(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
+        if update.flow >= 0, Int(update.flow) < progress.count {
+            progress[Int(update.flow)].finish()
+        }
         arrivals.note(
             packet, second: second, isRouted: links.isRouter(packet.sourceMAC))
         let sender = sender(of: packet)
@@ -29,9 +32,10 @@ extension WindowTracker {
                 || packet.ipProtocol == 58,
             let slot = slot(of: sender, packet)
         else { return nil }
-        let tag = charge(packet, peer, sender, slot)
+        let (tag, isNew) = charge(packet, peer, sender, slot)
         var tagged = update
         tagged.tag = tag
+        if isNew { follow(packet, update.flow, tag, slot) }
         hosts[slot].expectAnswer(packet.time, isNew: tag & Self.newEdgeBit != 0)
         count(packet, tagged)
         return tag
@@ -45,7 +49,7 @@ extension WindowTracker {
             return nil
         }
         let peer = resolver.resolve(packet.destination, in: graph)
-        let tag = charge(packet, peer, sender, slot)
+        let tag = charge(packet, peer, sender, slot).tag
         hosts[slot].now[.accepted] += 1
         if tag & Self.newEdgeBit != 0 { hosts[slot].now[.newEdges] &+= 1 }
         let service = Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort)
@@ -56,10 +60,11 @@ extension WindowTracker {
         return tag
     }
 
-    /// Counts a flow for the host in `slot`; returns its tag.
+    /// Counts a flow for the host in `slot`; returns its tag, and whether its pair or outside
+    /// address is not in the baseline.
     private mutating func charge(
         _ packet: Packet, _ peer: Resolved, _ sender: MACBindingTable.Sender, _ slot: Int
-    ) -> UInt32 {
+    ) -> (tag: UInt32, isNew: Bool) {
         let service = Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort)
         let subject = hosts[slot].resolved
         let epoch = mode == .training ? graph?.epoch(of: second) : nil
@@ -75,7 +80,7 @@ extension WindowTracker {
         if packet.ipProtocol == 17 { hosts[slot].now[.bytesOutside] &+= 1 << Counters.amountBits }
         if novelty.isNewEdge { hosts[slot].now[.newEdges] &+= Counters.high }
         noteProbe(slot)
-        return tag
+        return (tag, novelty.isNewEdge || novelty.isNewOutside)
     }
 
     private mutating func note(

@@ -45,7 +45,7 @@ extension WindowTracker {
     }
 
     private mutating func endSecond(of slot: Int) {
-        hosts[slot].endSecond()
+        hosts[slot].endSecond(second)
         let last = hosts[slot].lastSecond
         let silence = second - last
         guard silence > Scale.long.bucketSeconds else {
@@ -100,6 +100,7 @@ extension WindowTracker {
         early.earlyTime = time
         early.unanswered = max(0, early.unanswered - pending)
         (early.underWay, early.newUnderWay) = (0, 0)
+        early.recent = max(0, early.recent - pending)
         early.newUnanswered = max(0, early.newUnanswered - Int(state.pending))
         let failed = Feature.newEdgeFailed.rawValue
         early.values[failed] = max(0, early.values[failed] - pending)
@@ -155,6 +156,9 @@ extension WindowTracker {
         window.unanswered = hosts[slot].unanswered(scale)
         window.underWay = Float(hosts[slot].underWay)
         window.newUnderWay = Float(hosts[slot].newUnderWay)
+        window.recent = Float(
+            hosts[slot].bursts.waiting(hosts[slot].pending, at: second))
+        window.oneSided = hosts[slot].oneSided.contacts(scale, at: second)
         let new = sum.high(.newEdges)
         window.newContacts = new > 0 ? hosts[slot].newContacts : []
         window.newUnanswered = Int(new - min(new, sum.low(.newEdges)))

@@ -100,9 +100,9 @@ extension WindowTracker {
         guard let slot = liveSlot(update.relatedTag) else { return }
         if update.relatedTag & Self.unsolicitedBit != 0 {
             hosts[slot].unsolicited.note(.rejected)
-        } else if !update.relatedEvents.contains(.fromOriginator),
-            packet.source == hosts[slot].address
-        {
+        } else if update.relatedEvents.contains(.fromOriginator) {
+            noteRefusal(by: packet, update, slot)
+        } else if packet.source == hosts[slot].address {
             hosts[slot].now[.nxdomain] &+= Counters.high
         }
     }

@@ -14,7 +14,7 @@ public import Timestamps
 /// `observe`.
 ///
 /// The subject is the initiator: traffic that an address receives or answers is not charged to it.
-/// Memory is bounded: a host costs at most about 150 KB, however many peers it talks to, and there
+/// Memory is bounded: a host costs at most about 250 KB, however many peers it talks to, and there
 /// are at most `hostLimit` of them. When full, a new host replaces a transient one, and a known
 /// workload replaces any unknown host; otherwise the new host is dropped. Both are counted in
 /// `droppedHosts`.
@@ -60,6 +60,11 @@ public struct WindowTracker: Sendable {
     var window: Window
     /// The slot of each flow's responder, or -1.
     private var servers: [Int32] = []
+    /// How far each flow's opener went on without an answer.
+    var progress: [FlowProgress] = []
+    /// Who asked whom over QUIC, and who accepted whose connection of HTTPS.
+    var webPairs = RecentPairs()
+    var fallbacks = FamilyFallbacks()
     var relay = ForwardedQueries()
     var arrivals = Arrivals()
     var outages = Outages()
@@ -335,12 +340,15 @@ public struct WindowTracker: Sendable {
         if update.events.contains(.answered), isToAnotherHost(packet, slot) {
             now[.nxdomain] &+= Counters.high
         }
+        noteProgress(packet, update, slot)
         if update.events.contains(.answered), update.tag & Self.answerBit == 0 {
             noteAnswer(packet, isRefusal: update.events.contains(.refused))
             if (update.tag & Self.oddSecondBit != 0) == (second & 1 == 1),
                 second - update.start.second < 2
             {
                 hosts[slot].noteAnswer(update.start, isNew: update.tag & Self.newEdgeBit != 0)
+            } else {
+                hosts[slot].bursts.noteAnswer(update.start, in: second)
             }
             if update.events.contains(.refused) {
                 if update.tag & Self.newEdgeBit == 0, graph != nil {
@@ -349,6 +357,7 @@ public struct WindowTracker: Sendable {
                     failed = outage
                 }
             } else {
+                if packet.ipProtocol == 6 { noteWeb(packet, slot) }
                 now[.accepted] &+= 1
                 // Somebody cut it off: another try is no more than one of a service that is down.
                 if update.events.contains(.reset), packet.tcpFlags & 0x12 == 0x12 {

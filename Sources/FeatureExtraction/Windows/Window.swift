@@ -88,6 +88,11 @@ public struct Window: Sendable {
     /// answers may be on their way. And of these, flows to pairs that are not in the baseline.
     public var underWay: Float = 0
     public var newUnderWay: Float = 0
+    /// Of the unanswered flows, those of the last two seconds that were opened in bursts and that
+    /// nobody refused: their answers may be late.
+    public var recent: Float = 0
+    /// Contacts without an answer that it uses nevertheless.
+    public var oneSided = OneSidedContacts()
     /// Pairs to which clients may have asked the subject to connect, no more than they sent it
     /// messages: those that are not in the baseline, and name servers.
     public var requestedPairs: Float = 0

@@ -98,6 +98,10 @@ extension PacketDecoder {
             packet.tunnel == .none
         {
             packet.announcement = .dhcpReply
+        } else {
+            packet.isSTUN =
+                length >= 28 && cursor.has(16) && cursor.u32(12) == 0x2112_A442
+                && cursor.u8(8) & 0xC0 == 0
         }
     }
 

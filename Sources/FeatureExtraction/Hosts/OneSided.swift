@@ -1,0 +1,139 @@
+/// Contacts of a host that it uses although no answer is seen, and the answers that are seen, in
+/// the windows of every scale. Empty for most hosts.
+struct OneSidedWindow: Sendable {
+    enum Kind: Int, CaseIterable {
+        /// As novel, pairs inside that refused datagrams; otherwise connections outside on which
+        /// their opener went on.
+        case used
+        /// As novel, pairs on which a stream of datagrams began; otherwise its stretches.
+        case streams
+        /// As novel, pairs that refused; otherwise those outside that accepted a connection.
+        case answers
+        /// As novel, tries of IPv6 that IPv4 replaced; otherwise QUIC to a host that answers HTTPS.
+        case replaced
+        /// As novel, the connectivity checks that were answered; otherwise all.
+        case checks
+    }
+
+    private var tables: [DistinctWindow] = []
+
+    /// Notes a contact by its key. What is novel counts apart from the rest.
+    mutating func note(_ kind: Kind, _ key: UInt64, second: Int, isNovel: Bool = false) {
+        if tables.isEmpty {
+            tables = Kind.allCases.map { _ in DistinctWindow() }
+        }
+        tables[kind.rawValue].insert(
+            isNovel ? key : DistinctWindow.mix(key), second: second, isNovel: isNovel)
+    }
+
+    /// The contacts in the window of `scale` that ends with `second`.
+    mutating func contacts(_ scale: Scale, at second: Int) -> OneSidedContacts {
+        var contacts = OneSidedContacts()
+        guard !tables.isEmpty else { return contacts }
+        (contacts.used, contacts.refusedInside) = counts(.used, scale, second)
+        (contacts.stretches, contacts.streams) = counts(.streams, scale, second)
+        (contacts.accepted, contacts.refused) = counts(.answers, scale, second)
+        (contacts.besideHTTPS, contacts.besideIPv4) = counts(.replaced, scale, second)
+        (contacts.checks, contacts.answeredChecks) = counts(.checks, scale, second)
+        return contacts
+    }
+
+    private mutating func counts(
+        _ kind: Kind, _ scale: Scale, _ second: Int
+    ) -> (other: Float, novel: Float) {
+        let novel = tables[kind.rawValue].count(scale, at: second, novel: true)
+        return (max(0, tables[kind.rawValue].count(scale, at: second) - novel), novel)
+    }
+}
+
+/// How far the opener of a flow went on without an answer.
+struct FlowProgress: Sendable {
+    /// Datagrams of a stretch of a stream, and the least milliseconds that it lasts: sound and
+    /// pictures are no faster.
+    static let stretch: UInt32 = 32
+    private static let leastMilliseconds: UInt32 = 64
+    private static let end: UInt32 = 0xFF
+    private static let hasBegun: UInt32 = 0x80
+
+    /// The datagrams of the stretch in the low seven bits, then whether one was completed; above,
+    /// the milliseconds from the flow's start to that of the stretch.
+    private var word: UInt32 = 0
+
+    /// Whether nothing more is worth noting.
+    var isOver: Bool { word & 0xFF == Self.end }
+
+    mutating func finish() { word = Self.end }
+
+    /// That of a flow that is not followed.
+    static var over: FlowProgress {
+        var progress = FlowProgress()
+        progress.finish()
+        return progress
+    }
+
+    /// Notes that the opener of a connection goes on; returns whether this is the first time.
+    mutating func use() -> Bool {
+        guard word == 0 else { return false }
+        word = 1
+        return true
+    }
+
+    /// Counts a datagram.
+    ///
+    /// - Parameter time: milliseconds since the flow's start.
+    /// - Returns: nil unless it completes a stretch; otherwise the start of the stretch, which no
+    ///   other stretch of the flow has, and whether it is the first.
+    mutating func step(at time: UInt32) -> (start: UInt32, isFirst: Bool)? {
+        let start = word >> 8
+        let steps = (word & 0x7F) + 1
+        let begun = word & Self.hasBegun
+        guard steps == Self.stretch else {
+            word = start << 8 | begun | steps
+            return nil
+        }
+        guard (time &- start) & 0xFF_FFFF >= Self.leastMilliseconds else {
+            word = time << 8 | begun
+            return nil
+        }
+        word = time << 8 | Self.hasBegun
+        return (start, begun == 0)
+    }
+}
+
+/// Who tried a site over IPv6 in vain, until the same station is answered over IPv4. A table of
+/// fixed size: a newer station may replace an older one.
+struct FamilyFallbacks: Sendable {
+    private static let seconds = 3
+
+    private struct Place {
+        var key: UInt64 = 0
+        var second = Int.min / 2
+        /// The tag of the last try's flow.
+        var tag: UInt32 = 0
+        var tries: UInt32 = 0
+    }
+
+    private var places = [Place](repeating: Place(), count: 256)
+
+    mutating func note(_ station: UInt64, _ tag: UInt32, second: Int) {
+        let key = DistinctWindow.mix(station) | 1
+        let index = Int(key >> 56)
+        if places[index].key != key || second - places[index].second > Self.seconds {
+            places[index] = Place(key: key)
+        }
+        places[index].second = second
+        places[index].tag = tag
+        places[index].tries &+= 1
+    }
+
+    /// Takes one of the station's tries; returns its flow's tag.
+    mutating func take(_ station: UInt64, second: Int) -> UInt32? {
+        let key = DistinctWindow.mix(station) | 1
+        let index = Int(key >> 56)
+        guard places[index].key == key, places[index].tries > 0,
+            second - places[index].second <= Self.seconds
+        else { return nil }
+        places[index].tries -= 1
+        return places[index].tag
+    }
+}
