@@ -47,7 +47,7 @@ extension Pattern {
             // Over ten minutes the answers to many users behind one address are pages.
             mostFetched = window.scale == .long ? 4000 : 12_000
         } else {
-            guard Service(ipProtocol: contact.ipProtocol, port: contact.port).closesOnRefusal,
+            guard Service(ipProtocol: contact.ipProtocol, port: contact.port).isDatabase,
                 Float(window.grantedLogins) * 2 < flows
             else { return 0 }
             mostFetched = 1000

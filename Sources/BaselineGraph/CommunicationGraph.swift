@@ -233,11 +233,16 @@ public struct Service: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether a connection to the service may be a query as well as a login: databases.
+    public var isDatabase: Bool {
+        closesOnRefusal || ipProtocol == 6 && (port == 6379 || port == 27017)
+    }
+
     /// Whether the service closes the connection when it refuses a login, and otherwise leaves
-    /// that to its client: databases.
+    /// that to its client: databases, but not Redis and MongoDB.
     public var closesOnRefusal: Bool {
         switch port {
-        case 1433, 1521, 3306, 5432, 9042, 27017: ipProtocol == 6
+        case 1433, 1521, 3306, 5432, 9042: ipProtocol == 6
         default: false
         }
     }

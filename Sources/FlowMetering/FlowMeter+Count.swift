@@ -230,6 +230,10 @@ extension FlowMeter {
             return
         }
         let behind = table[slot, fromHigh: !fromHigh].nextSequence &- packet.tcpAcknowledgment
+        if packet.login == .foreign, behind < 0x1_0000 {
+            table[slot].bits.formUnion([.asked, .decided])
+            return
+        }
         guard packet.login != .attempt, bits.contains(.asked), !bits.contains(.decided),
             behind < 0x1_0000
         else { return }

@@ -145,7 +145,7 @@ struct LearningQualityTests {
         var records: [CaptureFile.Record] = []
         for second in 200..<240 { records += Self.usual(second) }
         for number in 0..<400 {
-            records += Self.call("10.0.0.4", "10.0.0.5", 3306, at: 205 + Double(number) / 20)
+            records += Self.call("10.0.0.4", "10.0.0.5", 9042, at: 205 + Double(number) / 20)
         }
         let events = try events(records)
         let found = alerts(of: "10.0.0.4", in: events)

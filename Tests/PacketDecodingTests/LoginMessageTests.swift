@@ -109,6 +109,18 @@ struct LoginMessageTests {
         all.append(Case.from(6379, "+OK\r\n", .granted))
         all.append(Case.from(6379, "-ERR invalid password\r\n", .refused))
         all.append(Case.from(6379, "-ERR unknown command\r\n", .answered))
+        all.append(Case.from(6379, "$5\r\nvalue\r\n", .foreign))
+        all.append(Case.from(6379, ":12\r\n", .foreign))
+        all.append(Case.from(6379, "+PONG\r\n", .foreign))
+        all.append(Case.from(6379, "+RESET\r\n", .none))
+        // What a client may say before it logs in hides no refusal.
+        all.append(Case.from(6379, "+RESET\r\n-WRONGPASS invalid\r\n", .refused))
+        all.append(
+            Case.from(6379, "-NOAUTH Authentication required.\r\n-WRONGPASS no\r\n", .refused))
+        all.append(Case.to(6379, "RESET\r\nAUTH a\r\n", .attempt))
+        all.append(
+            Case.to(6379, "*1\r\n$5\r\nRESET\r\n*2\r\n$4\r\nAUTH\r\n$1\r\na\r\n", .attempt))
+        all.append(Case.from(6379, [0x17, 3, 3, 0, 60] + [UInt8](repeating: 9, count: 60), .none))
         all.append(Case.from(6379, "-NOAUTH Authentication required.\r\n", .none))
         all.append(Case.to(6379, "*2\r\n$4\r\nAUTH\r\n$1\r\na\r\n", .attempt))
         all.append(Case.to(6379, "auth a\r\n", .attempt))
@@ -166,7 +178,16 @@ struct LoginMessageTests {
             Case.from(
                 3306, mysql(2, [0xFF, 0xA2, 0x06] + Array("#28000Access denied".utf8)), .refused))
         all.append(
-            Case.from(3306, mysql(2, [0xFF, 0x10, 0x04] + Array("#08004Too many".utf8)), .none))
+            Case.from(3306, mysql(2, [0xFF, 0x10, 0x04] + Array("#08004Too many".utf8)), .foreign))
+        all.append(
+            Case.from(3306, mysql(0, [0xFF, 0x10, 0x04] + Array("Too many".utf8)), .foreign))
+        all.append(
+            Case.from(
+                3306, mysql(1, [0xFF, 0x15, 0x04] + Array("#28000Access denied".utf8)), .refused))
+        all.append(
+            Case.from(3306, mysql(2, [0xFF, 0x2E, 0x0C] + Array("#HY000locked".utf8)), .refused))
+        all.append(Case.from(3306, Array("OK 12 rows".utf8), .foreign))
+        all.append(Case.from(3306, [0x16, 3, 3, 0, 80, 2, 0, 0, 76, 3, 3], .none))
         all.append(Case.from(3306, mysql(2, [0, 0, 0, 2, 0, 0, 0]), .granted))
         all.append(Case.from(3306, mysql(2, [1, 3]) + mysql(3, [0, 0, 0, 2, 0, 0, 0]), .granted))
         all.append(Case.from(3306, mysql(0, [10] + Array("8.0.36".utf8)), .none))
@@ -186,8 +207,8 @@ struct LoginMessageTests {
         all.append(Case.from(5432, postgres("R", [0, 0, 0, 12] + Array("v=abc".utf8)), .granted))
         all.append(Case.from(5432, postgres("R", [0, 0, 0, 5, 1, 2, 3, 4]), .none))
         // Another service on the port: no message's type, or no length.
-        all.append(Case.from(5432, Array("yyyyyyyyyy".utf8), .answered))
-        all.append(Case.from(5432, Array("OK 12 rows".utf8), .answered))
+        all.append(Case.from(5432, Array("yyyyyyyyyy".utf8), .foreign))
+        all.append(Case.from(5432, Array("OK 12 rows".utf8), .foreign))
         // Those that a login has: the answer to a request for TLS, a handshake, a parameter.
         all.append(Case.from(5432, Array("S".utf8), .none))
         all.append(Case.from(5432, [0x16, 3, 3, 0, 80, 2, 0, 0, 76, 3, 3], .none))
@@ -198,6 +219,9 @@ struct LoginMessageTests {
         all.append(
             Case.from(1433, [4, 1, 0, 60, 0, 1, 1, 0, 0xAA, 40, 0, 0xD0, 0, 0, 0, 1, 16], .none))
         all.append(Case.from(1433, [4, 1, 0, 60, 0, 1, 1, 0, 0xE3, 27, 0, 1], .granted))
+        all.append(Case.from(1433, Array("OK 12 rows".utf8), .foreign))
+        all.append(Case.from(1433, [0x12, 1, 0, 60, 0, 0, 0, 0, 0x16], .none))
+        all += oracleCases + mongoCases
         all.append(Case.from(1883, [0x20, 2, 0, 5], .refused))
         all.append(Case.from(1883, [0x20, 3, 0, 0x86, 0], .refused))
         all.append(Case.from(1883, [0x20, 2, 0, 0], .granted))

@@ -45,7 +45,7 @@ extension WindowTracker {
         let isRefused =
             service.closesOnRefusal && !isFromClient && !update.events.contains(.loginAsked)
             && packet.time - update.start < .seconds(Self.mostSeconds)
-        guard isRefused || isNew && !service.closesOnRefusal || service.isOnlyForLogins else {
+        guard isRefused || isNew && !service.isDatabase || service.isOnlyForLogins else {
             return
         }
         if isRefused { now[.accepted] &+= Counters.high }

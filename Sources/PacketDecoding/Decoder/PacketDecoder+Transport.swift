@@ -63,7 +63,9 @@ extension PacketDecoder {
             return
         }
         if isAnswer { packet.login = reader.message(port: packet.sourcePort, isRequest: false) }
-        if isRequest, packet.login == .none || packet.login == .answered {
+        let isAttemptPossible =
+            packet.login == .none || packet.login == .answered || packet.login == .foreign
+        if isRequest, isAttemptPossible {
             let asked = reader.message(port: packet.destinationPort, isRequest: true)
             if asked != .none { packet.login = asked }
         }

@@ -13,4 +13,7 @@ public enum LoginMessage: UInt8, Sendable, BitwiseCopyable {
     case refused
     /// The server answered a client's message with something else.
     case answered
+    /// The server's answer shows that no login is being refused: another service uses the port, or
+    /// the client may use the database.
+    case foreign
 }

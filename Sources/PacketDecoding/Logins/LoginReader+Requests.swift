@@ -108,12 +108,25 @@ extension LoginReader {
         }
     }
 
-    /// AUTH, and HELLO with more than a version, as arrays or as a line.
+    /// TNS: the second phase of a login, which has the password.
+    var oracleRequest: LoginMessage {
+        count < 12 || u8(4) == 6 && u8(10) == 3 && u8(11) == 0x73 ? .attempt : .none
+    }
+
+    /// OP_MSG: SASL.
+    var mongoRequest: LoginMessage {
+        guard count >= 34 else { return .attempt }
+        guard u32(12).byteSwapped == Self.messageOfMongo else { return .none }
+        let name = u64(26)
+        return name == Self.code("saslStar") || name == Self.code("saslCont") ? .attempt : .none
+    }
+
+    /// AUTH, and HELLO with more than a version, as arrays or as a line. A client may say RESET
+    /// before.
     var redisRequest: LoginMessage {
         if isPartOfLine { return .attempt }
-        guard u8(0) == 0x2A else {
-            return lower32(0) == Self.word("auth") ? .attempt : .none
-        }
+        guard !hasLine(Self.word("auth"), Self.word("auth")) else { return .attempt }
+        guard u8(0) == 0x2A else { return .none }
         switch (u32(4), lower32(8)) {
         case (Self.word("$4\r\n"), Self.word("auth")): return .attempt
         case (Self.word("$5\r\n"), Self.word("hell")): return u8(1) >= 0x35 ? .attempt : .none

@@ -82,7 +82,7 @@ struct LoginReader {
         case 445: isRequest ? smbRequest : smb
         case 1433, 1521, 3306, 5432, 9042, 27017: databaseMessage(port, isRequest: isRequest)
         case 1883: isRequest ? (u8(0) == 0x10 ? .attempt : .none) : mqtt
-        case 6379: isRequest ? redisRequest : redis
+        case 6379: isRequest ? redisRequest : isEncrypted ? .none : redis
         // VNC: the answer to a challenge has 16 bytes.
         default: isRequest ? (length == 16 ? .attempt : .none) : vnc
         }
