@@ -34,10 +34,13 @@ public struct ConfigurationCheck {
     private let configuration: Configuration
 
     /// Checks everything, and reads the named files.
-    public init(_ configuration: Configuration) {
+    ///
+    /// - Parameter isStart: false: a running monitor takes the configuration, and waits for
+    ///   interfaces that do not exist yet.
+    public init(_ configuration: Configuration, isStart: Bool = true) {
         self.configuration = configuration
         faults = configuration.earlyFaults
-        checkCapture()
+        checkCapture(isStart: isStart)
         checkInputs()
         checkOutputs()
         checkControl()
@@ -102,12 +105,17 @@ public struct ConfigurationCheck {
         }
     }
 
-    private mutating func checkCapture() {
+    private mutating func checkCapture(isStart: Bool) {
         let configuration = configuration
         let names = configuration.monitor.interfaces
         var seen: Set<String> = []
         if let twice = names.first(where: { !seen.insert($0).inserted }) {
             faults.append(Fault(key: "interfaces", reason: "\(twice) is named twice"))
+        }
+        for name in Set(names).sorted()
+        where isStart && name != LiveWorkloads.allBridges && !LiveCapture.exists(name) {
+            let reason = "\(name) does not exist; 'ip link' lists the interfaces of this machine"
+            faults.append(Fault(key: "interfaces", reason: reason))
         }
         // The interface 'any' has cooked packets (v2), all others most likely Ethernet.
         let linkType: Int32 = names == ["any"] ? 276 : 1

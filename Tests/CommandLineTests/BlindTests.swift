@@ -112,6 +112,25 @@ struct BlindTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
+    @Test func anInterfaceThatIsDownIsUnhealthyAndSeesWhenItIsUp() throws {
+        try Namespace.command([
+            "ip", "link", "add", "up0", "netns", space.name, "type", "veth", "peer", "name", "e0",
+            "netns", container.name,
+        ])
+        try container.run("ip", "link", "set", "e0", "up")
+        let program = try monitor("up0")
+        #expect(try isBlind("no packet can arrive: up0 is down"), "\(program.errors)")
+        let file = scratch.path("lazaret.yaml")
+        let check = try Background(in: space, ["config", "check", "-c", file])
+        #expect(check.status == 0, "\(check.errors)")
+        let doctor = try Background(in: space, ["doctor", "-c", file])
+        _ = doctor.status
+        #expect(doctor.output.contains(#/\nwarning +interface up0 +interface, down/#))
+        try space.run("ip", "link", "set", "up0", "up")
+        #expect(try isReady(), "\(program.errors)")
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
     @Test func aBridgeWithoutAPortIsUnhealthyAndOneThatIsDownToo() throws {
         try addBridge("br7")
         let program = try monitor("br7")

@@ -91,7 +91,11 @@ struct ConfigurationCheckTests {
 
     @Test func interfacesAndControlAreCheckedToo() throws {
         for (name, from, to, key, words) in [
-            ("twice", "[lo]", "[lo, br0, lo]", "interfaces", "lo is named twice"),
+            ("twice", "[lo]", "[lo, lo]", "interfaces", "lo is named twice"),
+            (
+                "missing", "[lo]", "[lo, lznone]", "interfaces",
+                "lznone does not exist; 'ip link' lists the interfaces of this machine"
+            ),
             (
                 "operators", "{socket: never}", "{operators: [root, nosuchuser7]}",
                 "control.operators", "user 'nosuchuser7' does not exist"
@@ -158,7 +162,7 @@ struct ConfigurationCheckTests {
             Data(
                 """
                 enfroce: true
-                interfaces: [lo, lo]
+                interfaces: [lo, lo, lznone, lzother]
                 state: \(scratch.path("state"))
                 capture: {snap_length: 10, buffer_kib: little}
                 control:
@@ -174,7 +178,8 @@ struct ConfigurationCheckTests {
             "line 1: unknown key 'enfroce'", "line 4: 'snap_length' is '10'",
             "line 4: 'buffer_kib' is 'little'", "line 6: 'port' is 'http'",
             "line 10: 'reason' is missing", "line 11: 'prefix' is 'everything'",
-            "'interfaces': lo is named twice", "'model': /nonexistent/m: No such file",
+            "'interfaces': lo is named twice", "'interfaces': lznone does not exist",
+            "'interfaces': lzother does not exist", "'model': /nonexistent/m: No such file",
             "'control.token_file': /nonexistent/t: the token cannot be read",
         ]
         let check = try Run("config", "check", "-c", file)
@@ -245,6 +250,11 @@ struct ConfigurationCheckTests {
         let model = try Run("monitor", "-c", good, "-m", "/nonexist/m")
         #expect(model.status == 1, "\(model.errors)")
         #expect(model.errors.hasPrefix("lazaret: -m: /nonexist/m: No such file"), "\(model.errors)")
+        for words in [["config", "check"], ["monitor"]] {
+            let missing = try Run(words + ["-c", good, "-i", "lznone"])
+            #expect(missing.status == 1, "\(missing.errors)")
+            #expect(missing.errors.hasPrefix("lazaret: -i: lznone does not exist; 'ip link'"))
+        }
         let filter = try Run("monitor", "-c", good, "foo", "bar")
         #expect(filter.status == 2 && filter.errors.contains("filter 'foo bar'"))
         #expect(filter.errors.count { $0 == "\n" } == 1, "\(filter.errors)")

@@ -40,7 +40,8 @@ final class LiveSource {
             logger.warning("\(error); capturing without the ports of bridges")
         }
         guard hasPorts else {
-            way = .interfaces(try LiveCapture(interfaces: named, options: options))
+            way = .interfaces(
+                try LiveCapture(interfaces: named, options: options, awaitsLink: true))
             return
         }
         do throws(CaptureError) {
@@ -59,7 +60,8 @@ final class LiveSource {
         } catch {
             guard case .device(Self.everything, _, _) = error, !named.isEmpty else { throw error }
             // Where this fails too, the error states the cause.
-            way = .interfaces(try LiveCapture(interfaces: named, options: options))
+            way = .interfaces(
+                try LiveCapture(interfaces: named, options: options, awaitsLink: true))
             logger.warning(
                 """
                 \(error); capturing on bridges as a whole: MAC addresses identify senders, not ports

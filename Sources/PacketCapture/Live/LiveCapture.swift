@@ -18,16 +18,26 @@ public final class LiveCapture {
 
     /// Opens every interface; `any` captures on all of them.
     ///
+    /// - Parameter awaitsLink: whether an interface that is down is opened when it is up.
     /// - Throws: `.device` with the reason, most often a missing permission.
     public init(
-        interfaces: [String], options: CaptureOptions = CaptureOptions()
+        interfaces: [String], options: CaptureOptions = CaptureOptions(), awaitsLink: Bool = false
     ) throws(CaptureError) {
         self.options = options
         stage = FrameStage(frameLimit: 64)
         devices = []
         for (index, name) in interfaces.enumerated() {
-            devices.append(try LiveDevice(name: name, index: Int32(index), options: options))
+            devices.append(
+                try LiveDevice(
+                    name: name, index: Int32(index), options: options, awaitsLink: awaitsLink))
         }
+    }
+
+    /// Whether there is an interface of this name in this network namespace, or libpcap makes it:
+    /// the packets that a firewall's rules log.
+    public static func exists(_ name: String) -> Bool {
+        if name == "any" || name.hasPrefix("nflog") { return true }
+        return unsafe if_nametoindex(name) != 0
     }
 
     /// Captures on these interfaces from now on: closes those that are no longer named, and opens
@@ -53,10 +63,10 @@ public final class LiveCapture {
     }
 
     /// The names of the missing interfaces, which are opened when they return.
-    public var missing: [String] { devices.filter { !$0.isOpen }.map(\.name) }
+    public var missing: [String] { devices.filter { !$0.isOpen && !$0.isDown }.map(\.name) }
 
     /// The names of the interfaces that exist but are down, and so deliver no frames.
-    public var down: [String] { devices.filter { $0.isOpen && $0.isDown }.map(\.name) }
+    public var down: [String] { devices.filter(\.isDown).map(\.name) }
 
     /// The counters so far, over all interfaces and reopenings.
     public var statistics: CaptureStatistics {
@@ -127,11 +137,16 @@ private final class LiveDevice {
 
     var isOpen: Bool { unsafe handle != nil }
 
-    init(name: String, index: Int32, options: CaptureOptions) throws(CaptureError) {
+    init(
+        name: String, index: Int32, options: CaptureOptions, awaitsLink: Bool
+    ) throws(CaptureError) {
         self.name = name
         self.index = index
         self.options = options
-        try open()
+        do { try open() } catch {
+            guard awaitsLink, isDown else { throw error }
+            retryAt = Clock.monotonic() + Self.firstRetry
+        }
     }
 
     /// Creates an interface that may not exist yet.
@@ -173,6 +188,7 @@ private final class LiveDevice {
         unsafe pcap_set_buffer_size(made, Int32(clamping: options.bufferSize))
         unsafe pcap_set_tstamp_precision(made, PCAP_TSTAMP_PRECISION_NANO)
         let code = unsafe pcap_activate(made)
+        isDown = code == PCAP_ERROR_IFACE_NOT_UP
         guard code >= 0 else {
             throw .device(name: name, operation: "capture", reason: unsafe Self.cure(code, made))
         }
@@ -226,6 +242,7 @@ private final class LiveDevice {
         if let handle = unsafe handle { unsafe pcap_close(handle) }
         unsafe handle = nil
         descriptor = -1
+        isDown = false
         retryAt = Clock.monotonic() + Self.period
     }
 

@@ -31,7 +31,10 @@ struct ConfigCommand: ParsableCommand {
                     path: path, reason: "there is no such file; name one with -c")
             }
             var settings = try input.readForCheck()
-            if !interfaces.isEmpty { settings.monitor.interfaces = interfaces }
+            if !interfaces.isEmpty {
+                settings.monitor.interfaces = interfaces
+                settings.options["interfaces"] = "-i"
+            }
             try ConfigurationCheck(settings).demand()
             try Output.write("\(path): can be used\n", to: nil)
         }

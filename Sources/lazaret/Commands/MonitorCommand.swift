@@ -140,8 +140,9 @@ struct MonitorCommand: ParsableCommand {
         settings.monitor.controlSocket = settings.control.socket
         settings.user = user ?? settings.user
         let said: [(String, String, Bool)] = [
-            ("model", "-m", model != nil), ("inventory", "--inventory", inventory.path != nil),
-            ("state", "--state", state != nil), ("events", "-o", output != nil),
+            ("interfaces", "-i", !capture.interfaces.isEmpty), ("model", "-m", model != nil),
+            ("inventory", "--inventory", inventory.path != nil), ("state", "--state", state != nil),
+            ("events", "-o", output != nil),
             ("record.file", "-w", write != nil), ("user", "--user", user != nil),
             ("control.socket", "--socket", socket != nil),
         ]
@@ -208,8 +209,10 @@ struct MonitorCommand: ParsableCommand {
     }
 
     /// - Throws: the fault that prevents a monitor from starting with these settings.
-    private func check(_ settings: Configuration) throws -> ConfigurationCheck {
-        let check = ConfigurationCheck(settings)
+    private func check(
+        _ settings: Configuration, isStart: Bool = true
+    ) throws -> ConfigurationCheck {
+        let check = ConfigurationCheck(settings, isStart: isStart)
         if !capture.filter.isEmpty, let fault = check.faults.first(where: { $0.key == "filter" }) {
             throw ValidationError(fault.reason)
         }
@@ -222,7 +225,7 @@ struct MonitorCommand: ParsableCommand {
         _ old: Configuration, _ hub: MonitorHub
     ) throws -> (options: Monitor.Options, model: Model?) {
         let new = try settings()
-        let check = try check(new)
+        let check = try check(new, isStart: false)
         let model = try check.model ?? learnedModel(new, check.inventory)
         let waiting = new.needsRestart(after: old)
         if !waiting.isEmpty {
