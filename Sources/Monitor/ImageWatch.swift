@@ -1,5 +1,6 @@
 internal import ImageReports
 internal import Logging
+internal import Synchronization
 internal import SystemSupport
 internal import Timestamps
 internal import Workloads
@@ -18,6 +19,7 @@ final class ImageWatch: Sendable {
     private let worker = Worker<Message>(capacity: 16)
     private let hub: MonitorHub
     private let logger: Logger
+    private let faults = Mutex<[String]>([])
 
     /// What the thread owns.
     private struct State {
@@ -51,6 +53,9 @@ final class ImageWatch: Sendable {
         worker.submit(.options(options))
     }
 
+    /// What is wrong with the newest versions of reports.
+    var troubles: [String] { faults.withLock { $0 } }
+
     /// Ends the thread, unless it is busy for long.
     func stop() {
         // A report that is being read is of no use any more.
@@ -78,6 +83,8 @@ final class ImageWatch: Sendable {
             let isNeeded = !state.options.paths.isEmpty || state.files.isUsed
             if isNeeded, let outcome = state.files.read(state.options, now: Clock.now()) {
                 state.catalog = outcome.catalog
+                let failed = outcome.notices.filter(\.isFailure).map(\.text)
+                faults.withLock { $0 = failed.map { "image reports: \($0)" } }
                 state.lines.log(
                     outcome.notices.map { ($0.path, $0.text, $0.isFailure ? .error : .info) },
                     about: "image reports", to: logger)

@@ -20,6 +20,7 @@ final class IndicatorWatch: Sendable {
     private let live: LiveWorkloads
     private let logger: Logger
     private let news = Mutex<IndicatorTable?>(nil)
+    private let faults = Mutex<[String]>([])
 
     /// What the thread owns.
     private struct State {
@@ -48,6 +49,9 @@ final class IndicatorWatch: Sendable {
     /// A new table; nil: the one in use is the newest.
     func takeTable() -> IndicatorTable? { news.withLock { $0.take() } }
 
+    /// What is wrong with the newest versions of lists.
+    var troubles: [String] { faults.withLock { $0 } }
+
     /// Ends the thread, unless it is busy for long.
     func stop() {
         // A list that is being read is of no use any more.
@@ -69,6 +73,8 @@ final class IndicatorWatch: Sendable {
         guard let outcome = state.lists.read(state.entries, exempt: exempt) else { return }
         news.withLock { $0 = outcome.table }
         let time = Clock.now()
+        let failed = outcome.reports.filter { $0.failure != nil }.map { $0.text(at: time) }
+        faults.withLock { $0 = failed.map { "indicators: \($0)" } }
         state.lines.log(
             outcome.reports.map { list in
                 let level: Logger.Level =

@@ -100,6 +100,11 @@ struct LiveImageTests {
             eventually { program.errors.contains("what was read before stays in use") },
             "\(program.errors)")
         #expect(images.contains(#""join":"strong""#), "\(images)")
+        let isTold = try eventually {
+            try Run("status", "--socket", socket).output.contains(
+                "image reports: \(reports)/shop.json: is not valid JSON")
+        }
+        #expect(isTold)
         // Without reports nothing is said any more.
         _ = try configuration("{paths: []}")
         program.signal(SIGHUP)

@@ -7,6 +7,8 @@ import Testing
 struct LiveIndicatorTests {
     private let lab: Lab
     private let scratch: Scratch
+    /// A socket's path has at most 107 bytes.
+    private let socket = "/tmp/lzl-\(UInt32.random(in: 0...UInt32.max)).sock"
 
     init() throws {
         lab = try Lab()
@@ -28,7 +30,7 @@ struct LiveIndicatorTests {
                 state: \(scratch.path("state"))
                 events: \(scratch.path("eve.json"))
                 enforce: true
-                control: {socket: never}
+                control: {socket: \(socket)}
                 indicators: [{name: local, path: \(list)}]
                 allow: [{prefix: 203.0.113.7, reason: partner}]
                 """.utf8))
@@ -52,10 +54,17 @@ struct LiveIndicatorTests {
         try #require(
             eventually { program.errors.contains("what was read before stays in use") },
             "\(program.errors)")
+        func status() throws -> String { try Run("status", "--socket", socket).output }
+        let isTold = try eventually {
+            try status().contains("indicators: local (\(list)): ends in the middle of a line")
+        }
+        #expect(isTold)
         _ = try scratch.write("list", Data("203.0.113.7\n203.0.113.8\n0.0.0.0/0\n".utf8))
         program.signal(SIGHUP)
         try #require(
             eventually { program.errors.contains("1 over-broad") }, "\(program.errors)")
+        let isWell = try eventually { try !status().contains("indicators:") }
+        #expect(isWell)
         try #require(
             eventually {
                 try reach("203.0.113.7")

@@ -145,6 +145,17 @@ struct ImageReportFilesTests {
         }
     }
 
+    @Test(arguments: ["", "#model_version:v2025.03.14\n"])
+    func noHeaderIsSaid(text: String) throws {
+        let path = try scratch.write("epss", Data(text.utf8))
+        do {
+            _ = try ExploitScores(path, wanted: [])
+            Issue.record("was read")
+        } catch {
+            #expect("\(error)".contains("no line that begins with 'cve,epss'"), "\(error)")
+        }
+    }
+
     @Test(
         arguments: [
             ("{}", "'catalogVersion' is missing"), ("[", "not valid JSON"),

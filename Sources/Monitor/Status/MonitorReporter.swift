@@ -287,6 +287,7 @@ struct MonitorReporter {
             guard let trouble = source.trouble else { continue }
             troubles.append("runtime events of \(source.name): \(trouble)")
         }
+        troubles += parts.indicators.troubles + parts.images.troubles
         for sink in status.sinks where sink.lost > 0 || sink.trouble != nil {
             let what = sink.name.hasPrefix(RecordingThread.label) ? "packets" : "events"
             troubles.append(
