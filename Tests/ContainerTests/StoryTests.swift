@@ -121,6 +121,7 @@ final class StoryTests {
             let isHeld = eventually { isFenced(offender) }
             #expect(isHeld, "\(name) \(program.errors)")
             #expect(shop.isBlocked(offender, web), "\(name)")
+            if role == "scan" { try isOneIncident(offender, program) }
         }
         let offenders = Set(try attacks.map { try container($0.0).address })
         try noOtherHostWasFenced(offenders)
@@ -128,6 +129,7 @@ final class StoryTests {
             try checkAlert(of: container(name), title, technique)
         }
         try allThatIsKnownIsOneRanking(of: container("worker-13"), program)
+        try allThatIsKnownIsOneReport()
         try aRestartedEngineNamesNewContainers(program)
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
         #expect(try ledger("audit", "verify").contains(", whole; "))
@@ -210,7 +212,7 @@ final class StoryTests {
         #expect(isScanned, "\(program.errors)")
         try context.intrude(into: offender)
         let isKnown = try eventually {
-            try !events("runtime").isEmpty
+            try events("runtime").count >= StoryContext.rules.count
                 && events("alert").contains {
                     detail($0, "indicators").contains(StoryContext.listed)
                 }
@@ -242,11 +244,64 @@ final class StoryTests {
         #expect(isFirst, "\(program.errors)")
         let parts = try ask("risk", "--workload", "shop/worker")
         for word in [
-            "incident", StoryContext.vulnerability, StoryContext.listed, StoryContext.rule,
-            "findings, the worst",
+            "incident", StoryContext.vulnerability, StoryContext.listed,
+            "events of a runtime sensor", "findings, the worst",
         ] {
             #expect(parts.contains(word), "\(word): \(parts)")
         }
+    }
+
+    /// The contact with a listed address and the scan are one incident, with the sensors' events.
+    private func isOneIncident(_ offender: Container, _ program: Background) throws {
+        var own: [[String: Any]] = []
+        let isOne = try eventually {
+            let text = try Namespace.command([
+                "curl", "-s", "-m", "60", "--unix-socket", socket,
+                "http://lazaret/api/v1/incidents?match=\(offender.address)",
+            ])
+            let all = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[String: Any]]
+            own = (all ?? []).filter { $0["offender"] as? String == offender.address }
+            let patterns = Set(own.first?["patterns"] as? [String] ?? [])
+            return own.count == 1 && patterns.isSuperset(of: ["known_bad_address", "port_scan"])
+                && StoryContext.rules.allSatisfy {
+                    "\(own[0]["runtime_events"] ?? "")".contains($0)
+                }
+        }
+        #expect(isOne, "\(own) \(program.errors)")
+    }
+
+    /// One report has the records of each source.
+    private func allThatIsKnownIsOneReport() throws {
+        let kinds = [
+            "images", "posture", "indicators", "runtime-events", "incidents", "quarantine",
+        ]
+        let controls = kinds.enumerated().map {
+            "  - {id: S-\($0), title: Words, evidence: [\($1)], cannot: Nothing more.}\n"
+        }
+        let standard = try scratch.write(
+            "standard.yaml",
+            Data(
+                """
+                standard: {id: story, title: Story, version: "1", source: https://example.net}
+                controls:
+                \(controls.joined())
+                """.utf8))
+        let report = scratch.path("report.txt")
+        let program = try Background(
+            in: shop.host.space,
+            [
+                "report", "compliance", "--standard", standard, "--from", "1d", "--posture",
+                "live", "-c", configuration, "-o", report,
+            ])
+        #expect(program.status == 0, "\(program.errors)")
+        let text = try String(contentsOfFile: report, encoding: .utf8)
+        for (number, kind) in kinds.enumerated() {
+            let section = text.components(separatedBy: "\nS-\(number)  ").last ?? ""
+            let state = section.split(separator: "\n").dropFirst().first ?? ""
+            #expect(!state.contains("NOT") && state.contains("SUPPORTED"), "\(kind): \(text)")
+        }
+        #expect(text.contains("shop/worker"), "\(text)")
+        #expect(try ledger("report", "verify", report).contains("head of the audit trail found"))
     }
 
     private func aRestartedEngineNamesNewContainers(_ program: Background) throws {
