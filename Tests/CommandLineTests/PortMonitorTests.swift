@@ -190,6 +190,6 @@ struct PortMonitorTests {
                 scratch.path("state"), "-o", scratch.path("eve.json"), "--socket", "never",
             ])
         #expect(program.status != 0)
-        #expect(program.errors.contains("interface nothing: "), "\(program.errors)")
+        #expect(program.errors.contains("-i: nothing does not exist"), "\(program.errors)")
     }
 }
