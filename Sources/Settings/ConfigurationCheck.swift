@@ -95,7 +95,7 @@ public struct ConfigurationCheck {
         guard faults.count > 1 else { throw configuration.error(first) }
         throw ConfigurationFaults(
             lines: faults.map { "\(configuration.error($0))" },
-            isOfFile: faults.contains { configuration.options[$0.key] == nil })
+            isOfFile: faults.contains { $0.isOfText || configuration.options[$0.key] == nil })
     }
 
     private mutating func attempt<T>(_ key: String, _ body: () throws -> T) -> T? {
@@ -240,9 +240,9 @@ extension Configuration {
     }
 
     /// A fault in the file is a configuration error; a fault on the command line is reported with
-    /// its option.
+    /// its option. What the file's text has wrong is its own fault, whatever an option replaces.
     fileprivate func error(_ fault: ConfigurationCheck.Fault) -> any Error {
-        if let option = options[fault.key] {
+        if let option = options[fault.key], !fault.isOfText {
             return IOError.input(path: option, reason: fault.reason)
         }
         let reason = fault.isOfText ? fault.reason : "'\(fault.key)': \(fault.reason)"
