@@ -102,8 +102,11 @@ struct EvidenceTable: Sendable {
         stream.minutes = stream.log > 0 ? stream.minutes + 1 : 0
         if stream.log >= log(line) {
             stream.isOver = true
-        } else if stream.log < log(line / Self.hysteresis) {
+        } else if stream.isOver, stream.log < log(line / Self.hysteresis) {
+            // The next alert needs as much evidence as the first.
             stream.isOver = false
+            stream.log = -.infinity
+            stream.minutes = 0
         }
         streams[subject] = stream
         return stream.isOver ? Self.evidence(stream, line) : nil

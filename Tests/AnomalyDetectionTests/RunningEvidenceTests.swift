@@ -54,6 +54,19 @@ struct RunningEvidenceTests {
         #expect(crossings > 0)
     }
 
+    /// After an alert has ended by itself, the next one needs as much evidence as the first.
+    @Test func anAlertThatEndedMakesTheNextNoMoreLikely() throws {
+        var table = EvidenceTable()
+        _ = table.closesMinute(window(host, 0), workload: "a")
+        func minutesToAlert() -> Int? {
+            (1...100).first { _ in table.add(host, p: 0.001, line: 1e4) != nil }
+        }
+        let first = try #require(minutesToAlert())
+        let end = (1...100).first { _ in table.add(host, p: 0.5, line: 1e4) == nil }
+        #expect(end != nil)
+        #expect(minutesToAlert() == first)
+    }
+
     @Test func faintMinutesCrossTogetherAndNoneAlone() throws {
         let alone = try #require(minutes(to: 1e5) { _ in 1e-9 })
         #expect(alone >= 3, "\(alone)")
