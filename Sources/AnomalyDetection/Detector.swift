@@ -23,9 +23,6 @@ public struct Detector: Sendable {
     /// Follows the name of a workload whose address another host uses, too.
     public static let contestedSuffix = " (contested address)"
 
-    /// The strength, in multiples of a pattern's least amount, from which it may be fenced.
-    public static let fenceStrength: Float = 1.5
-
     let model: Model
     private let identities: IdentityMap
     let feedback: FeedbackBook
@@ -293,7 +290,7 @@ public struct Detector: Sendable {
         if found?.pattern == .beacon { return shorter.contains { $0.pattern == .beacon } }
         guard let found, found.pattern.mayFence else { return !shorter.isEmpty }
         return shorter.contains {
-            $0.pattern?.mayFence == true && ($0.isFence || found.strength < Self.fenceStrength)
+            $0.pattern?.mayFence == true && ($0.isFence || found.strength < Pattern.fenceStrength)
         }
     }
 
@@ -346,7 +343,7 @@ public struct Detector: Sendable {
             }
         let mayAct =
             isTheirs && lacking == nil
-            && (isKnownBad || mayFence && strength >= Self.fenceStrength)
+            && (isKnownBad || mayFence && strength >= Pattern.fenceStrength)
         return Verdict(
             window: found?.pattern.shown(window) ?? window,
             workload: isTheirs ? identity.name : identity.name + Self.contestedSuffix,

@@ -26,7 +26,7 @@ extension Pattern {
         guard window[.foreignSources] == 0 else { return nil }
         switch pattern {
         case .verticalScan, .horizontalScan:
-            if awaitsAnswers(window, pattern) {
+            if awaitsAnswers(window) {
                 return "; not fenced yet: these began at once, and their answers may be late"
             }
             let tried = window.unanswered + Float(window.unsolicited.total)
@@ -43,10 +43,9 @@ extension Pattern {
         }
     }
 
-    /// Whether most contacts of a scan began in a burst just now: a later window shows whether they
+    /// Whether most contacts began in a burst just now: a later window shows whether they
     /// are answered.
-    private static func awaitsAnswers(_ window: Window, _ pattern: Pattern) -> Bool {
-        guard pattern == .verticalScan || pattern == .horizontalScan else { return false }
+    private static func awaitsAnswers(_ window: Window) -> Bool {
         let tried = window.unanswered + Float(window.unsolicited.total)
         return window.recent <= mostUnderWay && (tried - window.recent) * 2 < tried
     }

@@ -245,7 +245,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         let spoofed = spoofing.strength(in: window, isAnomalous: isAnomalous)
         let plain = strongest(of: window, isAnomalous) { $0.mayFence && $0 != excluded }
         if spoofed >= 1 {
-            guard let plain, plain.strength >= plainStrength, isWeak(spoofed, window) else {
+            guard let plain, plain.strength >= fenceStrength, isWeak(spoofed, window) else {
                 return (.spoofing, spoofed)
             }
             return plain
@@ -257,11 +257,11 @@ public enum Pattern: String, CaseIterable, Sendable {
     /// Whether so few packets bear others' addresses that they do not explain what else the sender
     /// does: they would hide it otherwise.
     private static func isWeak(_ spoofed: Float, _ window: Window) -> Bool {
-        spoofed < plainStrength && Float(window.forgedCount) * 4 <= window[.packetsOut]
+        spoofed < fenceStrength && Float(window.forgedCount) * 4 <= window[.packetsOut]
     }
 
-    /// The strength from which a pattern is fenced.
-    private static let plainStrength: Float = 1.5
+    /// The strength, in multiples of a pattern's least amount, from which it may be fenced.
+    package static let fenceStrength: Float = 1.5
     /// The strength of a takeover, which has no amount: that of a loud attack.
     private static let takeoverStrength: Float = 20
 
