@@ -105,13 +105,13 @@ package struct FlowCollector {
     ///
     /// - Parameter isProven: whether more than its address tells who an originator is.
     package mutating func take(
-        from meter: inout FlowMeter, now: Instant, isProven: (IPAddress) -> Bool
+        from meter: inout FlowMeter, _ tags: FlowTags, now: Instant, isProven: (IPAddress) -> Bool
     ) {
         while meter.hasRecords {
             meter.drain(upTo: Self.batchSize - batch.count) {
                 batch.append(
                     FlowEntry(
-                        $0, isNew: isNew($0.tag), mayBeForged: !isProven($0.key.originator)))
+                        $0, isNew: isNew(tags[$0.flow]), mayBeForged: !isProven($0.key.originator)))
             }
             if batch.count >= Self.batchSize { submit(now) }
         }
@@ -119,9 +119,11 @@ package struct FlowCollector {
     }
 
     /// Hands on what is left.
-    package mutating func finish(_ meter: inout FlowMeter, isProven: (IPAddress) -> Bool) {
+    package mutating func finish(
+        _ meter: inout FlowMeter, _ tags: FlowTags, isProven: (IPAddress) -> Bool
+    ) {
         meter.finish()
-        take(from: &meter, now: due, isProven: isProven)
+        take(from: &meter, tags, now: due, isProven: isProven)
     }
 
     private mutating func submit(_ now: Instant) {

@@ -47,7 +47,7 @@ extension FlowMeter {
         table[slot] = FlowSlot(
             low: key.low, high: key.high, lowPort: key.lowPort, highPort: key.highPort,
             tunnelIdentifier: key.tunnelIdentifier, vlan: key.vlan, ipProtocol: key.ipProtocol,
-            ipVersion: key.ipVersion, hash: hash, next: -1, previous: -1, tag: 0,
+            ipVersion: key.ipVersion, hash: hash, next: -1, previous: -1, number: slot,
             wrapping: wrapping, start: time, history: 0, fromLow: empty, fromHigh: empty)
         table[slot].bits = bits
         table[slot].innerVLAN = packet.innerVLAN
@@ -135,7 +135,6 @@ extension FlowMeter {
         table[slot, fromHigh: fromHigh].count(&packet)
         if events.contains(.closing) { describeEnd(slot, &update, &events) }
         update.events = events
-        update.tag = table[slot].tag
         update.start = table[slot].start
         if !bits.contains(.closed), table[slot].bits.contains(.closed) {
             wheel.remove(slot, from: table)
@@ -294,7 +293,6 @@ extension FlowMeter {
         let slot = table.find(key, hash: hash)
         guard slot >= 0 else { return }
         update.relatedFlow = slot
-        update.relatedTag = table[slot].tag
         update.relatedStart = table[slot].start
         if table[slot].bits.contains(.originatorIsHigh) == key.isSwapped {
             update.relatedEvents.insert(.fromOriginator)

@@ -133,18 +133,11 @@ public struct FlowMeter: ~Copyable {
         if slot < 0 {
             slot = begin(key, hash: upper, &packet)
             update.events = .started
+            update.isNewFlow = true
         }
         update.flow = slot
         count(&packet, slot, fromHigh: key.isSwapped, &update)
         if packet.quotedProtocol != 0 { relateQuoted(&packet, &update) }
-    }
-
-    /// Stores a word with a flow until it ends; `FlowUpdate.tag` returns it.
-    ///
-    /// - Parameter flow: a slot of the last update; others are ignored.
-    public mutating func setTag(_ tag: UInt32, of flow: Int32) {
-        guard flow >= 0, flow < table.used else { return }
-        table[flow].tag = tag
     }
 
     /// Advances the clock without a packet.

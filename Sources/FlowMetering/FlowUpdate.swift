@@ -4,7 +4,9 @@ public import Timestamps
 public struct FlowUpdate: Sendable, BitwiseCopyable {
     /// The slot of the flow in the table, valid until the next packet.
     public var flow: Int32 = -1
-    /// The word that the caller stored with the flow (`FlowMeter.setTag`); 0 in a new flow.
+    /// Whether the slot has held no packet of this flow before.
+    public var isNewFlow = false
+    /// The word that is kept for the flow, set by `FlowTags.complete`.
     public var tag: UInt32 = 0
     /// When the flow began.
     public var start = Timestamp.epoch
@@ -17,7 +19,7 @@ public struct FlowUpdate: Sendable, BitwiseCopyable {
     // The flow that an ICMP error quotes, if it is known.
     /// The slot of the quoted flow, valid until the next packet; -1 without.
     public var relatedFlow: Int32 = -1
-    /// The tag of that flow.
+    /// The tag of that flow, set by `FlowTags.complete`.
     public var relatedTag: UInt32 = 0
     /// When that flow began.
     public var relatedStart = Timestamp.epoch

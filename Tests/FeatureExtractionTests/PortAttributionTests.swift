@@ -13,6 +13,7 @@ import Workloads
 private final class Ports {
     var tracker: WindowTracker
     var meter = FlowMeter(options: FlowMeterOptions())
+    var tags = FlowTags()
     var windows: [Window] = []
     private var update = FlowUpdate()
 
@@ -57,7 +58,8 @@ private final class Ports {
         tracker.advance(to: packet.time)
         takeWindows()
         meter.observe(&packet, &update)
-        if let tag = tracker.observe(packet, update) { meter.setTag(tag, of: update.flow) }
+        tags.complete(&update)
+        if let tag = tracker.observe(packet, update) { tags.set(tag, of: update.flow) }
     }
 
     func claim(_ address: String, by port: UInt32, mac: UInt64) {

@@ -13,6 +13,7 @@ import Workloads
 private struct Bench: ~Copyable {
     private var decoder = PacketDecoder()
     private var meter = FlowMeter()
+    private var tags = FlowTags()
     private var tracker: WindowTracker
     private(set) var windows: [Window] = []
     private(set) var targets: [TargetWindow] = []
@@ -31,8 +32,9 @@ private struct Bench: ~Copyable {
             into: &packet)
         tracker.advance(to: time)
         take()
-        let update = meter.observe(&packet)
-        if let tag = tracker.observe(packet, update) { meter.setTag(tag, of: update.flow) }
+        var update = meter.observe(&packet)
+        tags.complete(&update)
+        if let tag = tracker.observe(packet, update) { tags.set(tag, of: update.flow) }
     }
 
     mutating func tcp(

@@ -9,6 +9,7 @@ import Timestamps
 struct Bench: ~Copyable {
     var decoder = PacketDecoder()
     var meter: FlowMeter
+    var tags = FlowTags()
 
     init(_ configure: (inout FlowMeterOptions) -> Void = { _ in }) {
         var options = FlowMeterOptions()
@@ -24,7 +25,9 @@ struct Bench: ~Copyable {
             bytes.span.bytes, linkType: .raw,
             time: Timestamp(second: 1000) + .seconds(seconds),
             wireLength: UInt32(bytes.count), into: &packet)
-        return meter.observe(&packet)
+        var update = meter.observe(&packet)
+        tags.complete(&update)
+        return update
     }
 
     mutating func records() -> [FlowRecord] {
@@ -133,7 +136,7 @@ func statesMatchZeek(packets: [[UInt8]], state: String) {
 @Test func anUnreachablePortRefusesTheFlowItQuotes() {
     var bench = Bench()
     let sent = bench.feed(udp(1, 2), at: 0)
-    bench.meter.setTag(42, of: sent.flow)
+    bench.tags.set(42, of: sent.flow)
     let error = Frame.ipv4("10.0.0.2", "10.0.0.1", 1, Frame.icmp(type: 3, code: 3, udp(1, 2)))
     let update = bench.feed(error, at: 0.1)
     #expect(update.relatedFlow == sent.flow && update.relatedTag == 42)
@@ -165,7 +168,7 @@ func statesMatchZeek(packets: [[UInt8]], state: String) {
     for second in 0..<12 {
         let update = bench.feed(udp(1, 2), at: Double(second))
         events.append(update.events)
-        if second == 0 { bench.meter.setTag(9, of: update.flow) }
+        if second == 0 { bench.tags.set(9, of: update.flow) }
         #expect(update.tag == (second == 0 ? 0 : 9))
     }
     #expect(events.filter { $0.contains(.started) }.count == 1)

@@ -25,7 +25,7 @@ extension FlowRecord {
         isRefused = bits.contains(.refused)
         originator = FlowSide(isHigh ? slot.fromHigh : slot.fromLow)
         responder = FlowSide(isHigh ? slot.fromLow : slot.fromHigh)
-        tag = slot.tag
+        flow = slot.number
         historyCode = slot.history
         connectionState = ConnectionState(
             isTCP: slot.ipProtocol == 6, originator: slot.originatorLetters,

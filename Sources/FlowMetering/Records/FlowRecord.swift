@@ -64,8 +64,8 @@ public struct FlowRecord: Sendable, BitwiseCopyable {
     public var connectionState: ConnectionState
     public var originator: FlowSide
     public var responder: FlowSide
-    /// The word that was stored with the flow.
-    public var tag: UInt32
+    /// The flow's slot, as in `FlowUpdate`: no other flow has it before this record is taken.
+    public var flow: Int32
     /// The letters of `history`, five bits each.
     var historyCode: UInt64
 }

@@ -22,7 +22,8 @@ struct FlowSlot: BitwiseCopyable {
     /// The previous slot in the timer's bucket; for the first slot, the complement of the bucket's
     /// index.
     var previous: Int32
-    var tag: UInt32
+    /// The slot itself; in a copy for a report, that of the flow.
+    var number: Int32
     /// The index of a tunnelled flow's outer pair; -1 without.
     var wrapping: Int32
     var start: Timestamp

@@ -29,6 +29,7 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     private var flows: FlowCollector?
     private var tracker: WindowTracker
     private var update = FlowUpdate()
+    private var tags = FlowTags()
     /// Packets of seconds after the one whose windows are being judged.
     private var backlog = PacketBacklog()
     /// Whether windows of seconds that have ended are left to judge.
@@ -131,14 +132,14 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
                 work(for: slice)
             }
         }
-        flows?.take(from: &meter, of: tracker)
+        flows?.take(from: &meter, tags, of: tracker)
     }
 
     /// Judges the packets that are held back and the current second.
     mutating func finish() {
         takePackets(until: .distantFuture)
         settle()
-        flows?.take(from: &meter, of: tracker, isLast: true)
+        flows?.take(from: &meter, tags, of: tracker, isLast: true)
         tracker.finish()
         isJudging = true
         settle()
@@ -172,9 +173,8 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
 
     private mutating func observePacket() {
         meter.observe(&intake.packet, &update)
-        if let tag = tracker.observe(intake.packet, update) {
-            meter.setTag(tag, of: update.flow)
-        }
+        tags.complete(&update)
+        if let tag = tracker.observe(intake.packet, update) { tags.set(tag, of: update.flow) }
         if tracker.hasEarlyWindow { judgeEarly() }
     }
 

@@ -6,12 +6,13 @@ import Timestamps
 extension FlowCollector {
     /// Takes the records of flows that have ended; of all, if these were the last packets.
     mutating func take(
-        from meter: inout FlowMeter, of tracker: WindowTracker, isLast: Bool = false
+        from meter: inout FlowMeter, _ tags: FlowTags, of tracker: WindowTracker,
+        isLast: Bool = false
     ) {
         if isLast {
-            finish(&meter) { tracker.isProven($0) }
+            finish(&meter, tags) { tracker.isProven($0) }
         } else {
-            take(from: &meter, now: Clock.monotonic()) { tracker.isProven($0) }
+            take(from: &meter, tags, now: Clock.monotonic()) { tracker.isProven($0) }
         }
     }
 }

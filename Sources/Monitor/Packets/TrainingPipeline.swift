@@ -31,6 +31,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
     private var factCount = 0
     private var arriving: [String: Int] = [:]
     private var update = FlowUpdate()
+    private var tags = FlowTags()
     /// A bit for each frame of the last batch that repeats an earlier one.
     private(set) var repeats: UInt64 = 0
     private var started: Timestamp
@@ -81,11 +82,11 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
     mutating func advance(to now: Timestamp) {
         observePackets(until: now - FrameIntake.hold)
         learnWindows(before: now - DetectionPipeline.lag)
-        flows?.take(from: &meter, of: tracker)
+        flows?.take(from: &meter, tags, of: tracker)
     }
 
     /// Ends all flows, so that those of the learning time are in the history.
-    mutating func finishFlows() { flows?.take(from: &meter, of: tracker, isLast: true) }
+    mutating func finishFlows() { flows?.take(from: &meter, tags, of: tracker, isLast: true) }
 
     private mutating func observePackets(until horizon: Timestamp) {
         intake.release(until: horizon)
@@ -98,10 +99,9 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
             packets &+= 1
             learnWindows(before: intake.packet.time)
             meter.observe(&intake.packet, &update)
+            tags.complete(&update)
             graph.observe(intake.packet, update)
-            if let tag = tracker.observe(intake.packet, update) {
-                meter.setTag(tag, of: update.flow)
-            }
+            if let tag = tracker.observe(intake.packet, update) { tags.set(tag, of: update.flow) }
         }
     }
 

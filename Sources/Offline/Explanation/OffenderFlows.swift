@@ -102,6 +102,7 @@ struct OffenderFlows {
         let capture = try FileCapture(paths: paths, options: options)
         var decoder = PacketDecoder()
         var meter = FlowMeter()
+        var own = FlowTags()
         let total = capture.totalBytes
         var packet = Packet()
         var frames = 0
@@ -112,18 +113,19 @@ struct OffenderFlows {
             if frames & 0x3FF == 0 { progress?.update(capture.statistics.fileBytes, of: total) }
             let isOwn = packet.source == offender || link.map { packet.sourceMAC == $0 } ?? false
             guard isOwn || packet.destination == offender else { continue }
-            let update = meter.observe(&packet)
-            if isOwn, update.events.contains(.started) { meter.setTag(1, of: update.flow) }
-            meter.drain { add($0) }
+            var update = meter.observe(&packet)
+            meter.drain { if own[$0.flow] != 0 { add($0) } }
+            own.complete(&update)
+            if isOwn, update.events.contains(.started) { own.set(1, of: update.flow) }
         }
         progress?.finish()
         meter.finish()
-        while meter.hasRecords { meter.drain { add($0) } }
+        meter.drain { if own[$0.flow] != 0 { add($0) } }
     }
 
     private mutating func add(_ record: FlowRecord) {
         let key = record.key
-        guard record.tag == 1, record.end >= from, key.originator != key.responder,
+        guard record.end >= from, key.originator != key.responder,
             record.start < to
         else { return }
         let service = Service(ipProtocol: key.ipProtocol, port: key.responderPort)

@@ -51,6 +51,7 @@ struct PacketReader: ~Copyable {
 
     private(set) var packet = Packet()
     private(set) var update = FlowUpdate()
+    private var tags = FlowTags()
     /// The names whose texts are not read; nil: no texts are.
     var knownNames: Set<NameDigest>?
     /// The texts of the first other names that were queried.
@@ -140,12 +141,13 @@ struct PacketReader: ~Copyable {
         if let change = ports.next(at: packet.time) { return .ports(change) }
         isWaiting = false
         meter.observe(&packet, &update)
+        tags.complete(&update)
         return .packet
     }
 
     /// Attaches a tag to the flow of `packet` until the flow ends; later packets return it in
     /// `update.tag`.
-    mutating func setTag(_ tag: UInt32) { meter.setTag(tag, of: update.flow) }
+    mutating func setTag(_ tag: UInt32) { tags.set(tag, of: update.flow) }
 
     /// Decodes the next packet; false at the end.
     private mutating func read() throws(CaptureError) -> Bool {
