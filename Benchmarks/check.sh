@@ -4,6 +4,7 @@
 #
 # Counts do not depend on what else runs on the machine. They depend on the compiler, the C library and the processor's
 # features; the file names those that it was written with, and only with the same is more a failure. The instructions of a start of the program are subtracted.
+# One thread does all the work: what threads need to wait for each other is not the same in each run.
 # LAZARET names the program, WORK the directory for captures and for the profiles, which callgrind_annotate reads.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -53,10 +54,10 @@ start=$(count start --version)
         "$(ldd --version | sed -n 1p), $(uname -m)"
     report() { echo "$1 $((($2 - start) / 1000))"; }
     report flows "$(count flows flows -r "$work/check.pcap" --format csv -o /dev/null)"
-    report replay "$(count replay replay -r "$work/check.pcap" -m "$work/check.model" --format eve)"
-    report replay-other "$(count replay-other replay -r "$work/check.pcap" -m "$work/other.model" --format eve)"
-    report rank "$(count rank replay -r "$work/check.pcap")"
-    report train "$(count train train -r "$work/check.pcap" -o "$work/trained.model")"
+    report replay "$(count replay replay --threads 1 -r "$work/check.pcap" -m "$work/check.model" --format eve)"
+    report replay-other "$(count replay-other replay --threads 1 -r "$work/check.pcap" -m "$work/other.model" --format eve)"
+    report rank "$(count rank replay --threads 1 -r "$work/check.pcap")"
+    report train "$(count train train --threads 1 -r "$work/check.pcap" -o "$work/trained.model")"
 } >"$work/instructions.txt"
 
 if [ "${1:-}" = --update ]; then

@@ -87,7 +87,7 @@ final class PacketRecordingTests {
         var holder: String?
         var seen: [(port: UInt16, holder: String?)] = []
         var packets = try PacketReader(
-            paths: paths ?? [path], filter: "", trustsNotes: true, progress: nil)
+            PacketSource.Input(paths: paths ?? [path], trustsNotes: true), threads: 2)
         while let step = try packets.next() {
             switch step {
             case .names(let change): change.holders[web].map { holder = $0?.workload }
@@ -95,8 +95,8 @@ final class PacketRecordingTests {
             case .packet: seen.append((packets.packet.sourcePort, holder))
             }
         }
-        let warnings = packets.report.warnings
-        #expect(warnings.isEmpty, "\(warnings)")
+        let warnings = packets.report?.warnings
+        #expect(warnings?.isEmpty == true, "\(String(describing: warnings))")
         return seen
     }
 
@@ -110,7 +110,7 @@ final class PacketRecordingTests {
         recording.stop()
         var steps: [String] = []
         var packets = try PacketReader(
-            paths: [path], filter: "", trustsNotes: true, progress: nil)
+            PacketSource.Input(paths: [path], trustsNotes: true), threads: 1)
         while let step = try packets.next() {
             switch step {
             case .names, .clockSetBack: break

@@ -21,6 +21,8 @@ public struct BaselineCheck {
     public var inventory: Inventory?
     /// Whether workloads are named by notes in the captures.
     public var trustsNotes = false
+    /// Threads that read, count and judge, from 1 to 3; the results are the same.
+    public var threads = CaptureThreads.usual
     /// The kinds of findings that are looked for.
     public var kinds = Set(Kind.allCases)
 
@@ -91,6 +93,7 @@ public struct BaselineCheck {
         check.inventory = inventory
         check.trustsNotes = trustsNotes
         check.judgesAll = true
+        check.threads = threads
         check.knownNames = Set(model.graph.dnsNames.keys)
         let seen: PolicyCheck.Outcome
         do { seen = try check.run(progress: progress) } catch CheckError.nothingToCheck(
@@ -185,6 +188,7 @@ public struct BaselineCheck {
         replay.filter = filter
         replay.inventory = inventory
         replay.trustsNotes = trustsNotes
+        replay.threads = threads
         let identities = IdentityMap(
             inventory: inventory ?? .empty,
             remembered: inventory == nil ? model.provenance.inventory : .empty)

@@ -24,6 +24,8 @@ public struct PolicyCheck {
     var judgesAll = false
     /// The names of the baseline, if queries for others are collected.
     var knownNames: Set<NameDigest>?
+    /// Threads that read and judge, from 1 to 3; the results are the same.
+    public var threads = CaptureThreads.usual
 
     /// The greatest number of blocked contacts that are listed.
     public static let contactLimit = 65_536
@@ -104,8 +106,10 @@ public struct PolicyCheck {
     public func run(progress: ProgressReport? = nil) throws -> Outcome {
         var judge = FlowJudge(policy, inventory, judgesAll: judgesAll)
         var packets = try PacketReader(
-            paths: paths, filter: filter, trustsNotes: trustsNotes, progress: progress)
-        packets.knownNames = knownNames
+            PacketSource.Input(
+                paths: paths, filter: filter, trustsNotes: trustsNotes, knownNames: knownNames,
+                progress: progress),
+            threads: threads)
         var names = knownNames.map { NameJudge(known: $0) }
         while let step = try packets.next() {
             switch step {
@@ -117,9 +121,9 @@ public struct PolicyCheck {
                 names?.observe(packets.packet, judge.identities)
             }
         }
-        let report = packets.report
+        let report = packets.report ?? PacketSource.Report()
         var outcome = judge.outcome
-        if let names { (outcome.names, outcome.unlistedQueries) = names.result(packets.nameTexts) }
+        if let names { (outcome.names, outcome.unlistedQueries) = names.result(report.nameTexts) }
         outcome.isWhole = report.isWhole
         outcome.packetCount = report.packetCount
         outcome.first = report.first

@@ -23,6 +23,8 @@ public struct HostRanking {
     public var limits = ResourceLimits()
     /// The directory for captures that are read twice; nil: one is created for the run.
     public var spool: InputSpool?
+    /// Threads that read, count and rank, from 1 to 3; the results are the same.
+    public var threads = CaptureThreads.usual
 
     public init(paths: [String]) { self.paths = paths }
 
@@ -56,43 +58,34 @@ public struct HostRanking {
         var contacts = ContactCounts()
         func pass(
             _ record: ReplayReportData?, countsContacts: Bool, _ body: (Window) -> Void
-        ) throws(CaptureError) -> PacketReader.Report {
-            var tracker = WindowTracker(
+        ) throws(CaptureError) -> PacketSource.Report {
+            let tracker = WindowTracker(
                 inventory: inventory, graph: nil, mode: .withoutBaseline,
                 hostLimit: limits.hostLimit)
-            var packets = try PacketReader(
+            let input = PacketSource.Input(
                 paths: spool.paths, filter: filter, trustsNotes: trustsNotes,
                 limits: limits, progress: progress)
-            while let step = try packets.next() {
+            var windows = try WindowReader(
+                WindowSource.Input(packets: input, tracker: tracker, hasOpenings: countsContacts),
+                threads: threads)
+            while let step = try windows.next() {
                 switch step {
-                case .names(let change):
-                    tracker.apply(change)
-                    record?.apply(change)
-                case .ports(let change): tracker.apply(change)
-                case .clockSetBack:
-                    tracker.finish()
-                    while let window = tracker.nextWindow() { body(window) }
-                    tracker.restart()
-                case .packet:
-                    let packet = packets.packet
-                    tracker.advance(to: packet.time)
-                    while let window = tracker.nextWindow() { body(window) }
-                    guard let tag = tracker.observe(packet, packets.update) else { continue }
-                    packets.setTag(tag)
-                    guard countsContacts, let opening = tracker.opening(tag) else { continue }
-                    record?.add(packet, openedBy: opening.subject, isNew: false)
-                    let hasPorts = [6, 17, 132].contains(packet.ipProtocol)
+                case .names(let change): record?.apply(change)
+                case .window: body(windows.window)
+                case .opening(var opening):
+                    opening.isNew = false
+                    record?.add(opening)
+                    let hasPorts = [6, 17, 132].contains(opening.ipProtocol)
                     contacts.add(
                         opening.subject,
                         ContactCounts.Contact(
-                            address: packet.destination, ipProtocol: packet.ipProtocol,
-                            port: hasPorts ? packet.destinationPort : 0))
+                            address: opening.peer, ipProtocol: opening.ipProtocol,
+                            port: hasPorts ? opening.port : 0))
+                case .ports, .target, .sighting, .early, .windowsEnded: break
                 }
             }
-            tracker.finish()
-            while let window = tracker.nextWindow() { body(window) }
-            droppedHosts = tracker.droppedHosts
-            return packets.report
+            droppedHosts = windows.summary?.droppedHosts ?? 0
+            return windows.summary?.report ?? PacketSource.Report()
         }
         progress?.begin("what the hosts do, 1 of 2")
         let report = try pass(nil, countsContacts: false) { ranking.collect($0) }

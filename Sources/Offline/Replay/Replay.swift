@@ -2,12 +2,10 @@ public import AnomalyDetection
 public import AnomalyModel
 public import Events
 public import FeatureExtraction
-import FlowMetering
 public import HTMLReport
 public import Indicators
 import NetworkAddresses
 import PacketCapture
-import PacketDecoding
 public import Quarantine
 import RuntimeEventFiles
 import RuntimeEvents
@@ -40,6 +38,8 @@ public struct Replay {
     public var runtimeEvents: RecordedRuntimeEvents?
     /// Whether the outcome includes the events.
     public var keepsEvents = false
+    /// Threads that read, count and judge, from 1 to 3; the results are the same.
+    public var threads = CaptureThreads.usual
 
     /// The results of a replay.
     public struct Outcome: Sendable {
@@ -80,12 +80,7 @@ public struct Replay {
         // inventory.
         let given = inventory ?? .empty
         let remembered = inventory == nil ? model.provenance.inventory : .empty
-        var tracker = WindowTracker(
-            inventory: given, remembered: remembered, graph: model.graph, mode: .monitoring,
-            hostLimit: limits.hostLimit)
-        tracker.watchesTargets = true
-        tracker.judgesEarly = true
-        tracker.indicators = indicators
+        var names = IdentityMap(inventory: given, remembered: remembered)
         var analyzer = CaptureAnalyzer(
             model: model, known: RecordedWorkloads(given: given, remembered: remembered),
             policyOptions: policyOptions,
@@ -93,119 +88,95 @@ public struct Replay {
             keepsEvents: keepsEvents, omitted: omitted, indicators: indicators,
             runtime: runtimeEvents)
         var memory = MemoryWatch(limits)
-        var packets = try PacketReader(
-            paths: spool?.paths ?? paths, filter: filter, trustsNotes: trustsNotes,
-            limits: limits, listedNames: indicators?.names, progress: progress)
-        func judgeWindows(isLast: Bool = false) {
-            while let window = tracker.nextTarget() {
-                analyzer.takeRuntimeEvents(until: window.endSecond)
-                let verdict = analyzer.analyze(window) { tracker.workloadName(of: $0) }
-                if let verdict { record?.add(verdict) }
-            }
-            while let window = tracker.nextWindow() {
-                if memory.isDue {
-                    tracker.isCramped = memory.isShort()
-                    analyzer.isCramped = tracker.isCramped
-                }
-                analyzer.takeRuntimeEvents(until: window.endSecond)
-                let verdict = analyzer.analyze(window) { tracker.workloadName(of: $0) }
-                observe?(window, verdict)
-                record?.add(
-                    window,
-                    evidence: verdict == nil ? analyzer.evidenceShare(of: window) : 1,
-                    isAnomalous: verdict != nil)
-            }
-            while let window = tracker.nextSighting() {
-                let verdict = analyzer.analyze(sighting: window) { tracker.workloadName(of: $0) }
-                if let verdict { record?.add(verdict) }
-            }
-            for verdict in analyzer.analyzeHeld(isLast: isLast, { tracker.workloadName(of: $0) }) {
-                observe?(verdict.window, verdict)
-                record?.add(verdict)
-            }
+        let input = input(given: given, remembered, progress, hasOpenings: record != nil)
+        var windows = try WindowReader(input, threads: threads)
+        func name(_ address: IPAddress) -> String? {
+            let identity = names.identity(of: address)
+            return identity.isNamed ? identity.name : nil
         }
-        func judgeEarly(at time: Timestamp) {
-            guard let window = tracker.nextEarlyWindow(at: time),
-                let verdict = analyzer.analyze(
-                    early: window, name: { tracker.workloadName(of: $0) })
-            else { return }
-            observe?(window, verdict)
-            record?.add(verdict)
-        }
-        while let step = try packets.next() {
+        while let step = try windows.next() {
             switch step {
             case .names(let change):
-                tracker.apply(change)
+                names.apply(change)
                 record?.apply(change)
                 analyzer.apply(change)
-            case .ports(let change):
-                tracker.apply(change)
-                analyzer.apply(change)
-            case .clockSetBack:
-                tracker.finish()
-                judgeWindows(isLast: true)
-                tracker.restart()
-            case .packet:
-                tracker.advance(to: packets.packet.time)
-                if tracker.hasEndedSecond { judgeWindows() }
-                let tag = tracker.observe(packets.packet, packets.update)
-                if tracker.hasEarlyWindow { judgeEarly(at: packets.packet.time) }
-                guard let tag else { continue }
-                packets.setTag(tag)
-                if let record, let opening = tracker.opening(tag) {
-                    record.add(packets.packet, openedBy: opening.subject, isNew: opening.isNew)
+            case .ports(let change): analyzer.apply(change)
+            case .opening(let opening): record?.add(opening)
+            case .target(let window):
+                analyzer.takeRuntimeEvents(until: window.endSecond)
+                if let verdict = analyzer.analyze(window, name: name) { record?.add(verdict) }
+            case .window:
+                if memory.isDue {
+                    analyzer.isCramped = memory.isShort()
+                    input.shortage.isShort = analyzer.isCramped
+                }
+                analyzer.takeRuntimeEvents(until: windows.window.endSecond)
+                let verdict = analyzer.analyze(windows.window, name: name)
+                observe?(windows.window, verdict)
+                record?.add(
+                    windows.window,
+                    evidence: verdict == nil ? analyzer.evidenceShare(of: windows.window) : 1,
+                    isAnomalous: verdict != nil)
+            case .early:
+                let verdict = analyzer.analyze(early: windows.window, name: name)
+                guard let verdict else { continue }
+                observe?(windows.window, verdict)
+                record?.add(verdict)
+            case .sighting:
+                let verdict = analyzer.analyze(sighting: windows.window, name: name)
+                if let verdict { record?.add(verdict) }
+            case .windowsEnded(let isLast):
+                for verdict in analyzer.analyzeHeld(isLast: isLast, name) {
+                    observe?(verdict.window, verdict)
+                    record?.add(verdict)
                 }
             }
         }
-        tracker.finish()
-        judgeWindows(isLast: true)
-        let report = packets.report
         // Tools report a moment later than packets arrive.
         analyzer.finishRuntimeEvents()
-        var outcome = analyzer.outcome
+        return outcome(
+            analyzer.outcome, windows.summary, wasShort: memory.wasShort, record: record)
+    }
+
+    private func input(
+        given: Inventory, _ remembered: Inventory, _ progress: ProgressReport?, hasOpenings: Bool
+    ) -> WindowSource.Input {
+        var tracker = WindowTracker(
+            inventory: given, remembered: remembered, graph: model.graph, mode: .monitoring,
+            hostLimit: limits.hostLimit)
+        tracker.watchesTargets = true
+        tracker.judgesEarly = true
+        tracker.indicators = indicators
+        let packets = PacketSource.Input(
+            paths: spool?.paths ?? paths, filter: filter, trustsNotes: trustsNotes,
+            limits: limits, listedNames: indicators?.names, progress: progress)
+        return WindowSource.Input(packets: packets, tracker: tracker, hasOpenings: hasOpenings)
+    }
+
+    /// The outcome with what is known of the captures and of the tables.
+    private func outcome(
+        _ analyzed: Outcome, _ summary: WindowSource.Summary?, wasShort: Bool,
+        record: ReplayReportData?
+    ) -> Outcome {
+        let report = summary?.report ?? PacketSource.Report()
+        var outcome = analyzed
         outcome.packetCount = report.packetCount
         outcome.first = report.first
         outcome.last = report.last
         outcome.warnings =
             report.warnings.map { spool?.named($0.description) ?? $0.description } + report.remarks
             + outcome.warnings
-        if memory.wasShort {
+        if wasShort {
             outcome.warnings.append(
                 "memory was short (\(limits.memory >> 20) MiB): the capture has too many sources")
         }
-        if tracker.droppedHosts > 0 {
+        if let summary, summary.droppedHosts > 0 {
             outcome.warnings.append(
-                "\(tracker.droppedHosts) flows of hosts beyond the table's limit were ignored")
+                "\(summary.droppedHosts) flows of hosts beyond the table's limit were ignored")
         }
         outcome.report = record?.report(report, warnings: outcome.warnings)
         outcome.report?.incidents = outcome.incidents
         outcome.report?.decisions = outcome.decisions
         return outcome
-    }
-}
-
-/// Checks the memory in use after every so many windows, because windows take the memory.
-struct MemoryWatch {
-    private static let interval = 1024
-
-    private let limit: Int
-    private var count = 0
-    private(set) var wasShort = false
-
-    init(_ limits: ResourceLimits) { limit = limits.memory }
-
-    /// Counts a window; returns whether a check is due.
-    var isDue: Bool {
-        mutating get {
-            count += 1
-            return count % Self.interval == 0
-        }
-    }
-
-    /// Checks the memory in use.
-    mutating func isShort() -> Bool {
-        let isShort = (ResourceLimits.residentBytes ?? 0) > limit
-        wasShort = wasShort || isShort
-        return isShort
     }
 }

@@ -87,11 +87,11 @@ public final class ReplayReportData {
     /// - Parameters:
     ///   - subject: the initiator of the flow.
     ///   - isNew: whether the baseline never used this peer and service.
-    func add(_ packet: Packet, openedBy subject: IPAddress, isNew: Bool) {
+    func add(_ opening: WindowReader.Opening) {
         contacts.add(
-            node(subject), node(packet.destination),
-            service: "\(Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort))",
-            isNew: isNew)
+            node(opening.subject), node(opening.peer),
+            service: "\(Service(ipProtocol: opening.ipProtocol, port: opening.port))",
+            isNew: opening.isNew)
     }
 
     private func name(_ address: IPAddress) -> String {
@@ -120,7 +120,7 @@ public final class ReplayReportData {
     }
 
     /// The report, without the data that only the command line has.
-    func report(_ loop: PacketReader.Report, warnings: [String]) -> HTMLReport {
+    func report(_ loop: PacketSource.Report, warnings: [String]) -> HTMLReport {
         var report = HTMLReport()
         report.model = model
         report.timeline = timeline

@@ -24,6 +24,8 @@ public struct Training {
     public var trustsNotes = false
     /// Whether traffic that looks like an attack is left out.
     public var excludesSuspects = false
+    /// Threads that read, count and learn, from 1 to 3; the model is the same.
+    public var threads = CaptureThreads.usual
 
     /// A model, and remarks on its training.
     public struct Outcome {
@@ -38,10 +40,11 @@ public struct Training {
     /// Reads the captures and fits the model.
     public func run(progress: ProgressReport? = nil) throws -> Outcome {
         let spool = try InputSpool(paths)
+        let input = PacketSource.Input(
+            paths: spool.paths, filter: filter, trustsNotes: trustsNotes, progress: progress)
         func reader(_ pass: String) throws(CaptureError) -> PacketReader {
             progress?.begin(pass)
-            return try PacketReader(
-                paths: spool.paths, filter: filter, trustsNotes: trustsNotes, progress: progress)
+            return try PacketReader(input, threads: threads)
         }
         var check = TrainingSanitizer(inventory: inventory)
         var learner = GraphLearner(inventory: inventory)
@@ -62,11 +65,11 @@ public struct Training {
                 if let tag = check.observe(packets.packet, packets.update) { packets.setTag(tag) }
             }
         }
-        let first = packets.report
+        let first = packets.report ?? PacketSource.Report()
         let suspects = check.finish()
         // Who uses addresses of others is never learned: the model would take them for its own.
         let excluded = excludesSuspects ? suspects : suspects.filter(\.isImpostor)
-        func isClean(_ packet: Packet) -> Bool { !excluded.contains { $0.owns(packet) } }
+        let isClean = { @Sendable (packet: Packet) in !excluded.contains { $0.owns(packet) } }
         if !excluded.isEmpty {
             learner = GraphLearner(inventory: inventory)
             packets = try reader("who talks to whom, without suspects")
@@ -83,26 +86,17 @@ public struct Training {
         }
         let graph = learner.finish(
             without: check.impostors, seconds: (first.last - first.first).wholeSeconds)
-        var tracker = WindowTracker(inventory: inventory, graph: graph, mode: .training)
         var trainer = Trainer(inventory: inventory, seed: seed)
-        packets = try reader("what windows look like")
-        while let step = try packets.next() {
-            switch step {
-            case .names(let change): tracker.apply(change)
-            case .ports(let change): tracker.apply(change)
-            case .clockSetBack:
-                tracker.finish()
-                while let window = tracker.nextWindow() { trainer.observe(window) }
-                tracker.restart()
-            case .packet:
-                tracker.advance(to: packets.packet.time)
-                while let window = tracker.nextWindow() { trainer.observe(window) }
-                guard isClean(packets.packet) else { continue }
-                if let tag = tracker.observe(packets.packet, packets.update) { packets.setTag(tag) }
-            }
+        progress?.begin("what windows look like")
+        var windows = try WindowReader(
+            WindowSource.Input(
+                packets: input,
+                tracker: WindowTracker(inventory: inventory, graph: graph, mode: .training),
+                isCounted: excluded.isEmpty ? nil : isClean),
+            threads: threads)
+        while let step = try windows.next() {
+            if case .window = step { trainer.observe(windows.window) }
         }
-        tracker.finish()
-        while let window = tracker.nextWindow() { trainer.observe(window) }
         if trainer.workloadCount == 0, let suspect = excluded.first {
             throw ModelError.tooLittleData(
                 "all traffic was left out, because it does not look clean: \(suspect.text)")

@@ -1,13 +1,18 @@
 import Glibc
+import Synchronization
 package import Timestamps
 
 /// A progress line on standard error, if that is a terminal: the pass, its share and the time left.
-public final class ProgressReport {
+public final class ProgressReport: Sendable {
+    private struct Line {
+        var pass = ""
+        var began = Clock.monotonic()
+        var percent = -1
+    }
+
     private let label: String
     private let isShown: Bool
-    private var pass = ""
-    private var began = Clock.monotonic()
-    private var lastPercent = -1
+    private let line = Mutex(Line())
 
     public init(label: String) {
         self.label = label
@@ -16,18 +21,18 @@ public final class ProgressReport {
 
     /// Begins a pass over the captures.
     package func begin(_ pass: String) {
-        self.pass = pass
-        began = Clock.monotonic()
-        lastPercent = -1
+        line.withLock { $0 = Line(pass: pass) }
     }
 
     package func update(_ done: UInt64, of total: UInt64?) {
         guard isShown, let total, total > 0 else { return }
         let percent = Int(min(done, total) * 100 / total)
-        guard percent != lastPercent else { return }
-        lastPercent = percent
-        let name = pass.isEmpty ? label : "\(label): \(pass)"
-        StandardError.write("\r\(name) \(Self.bar(percent, since: began))\u{1B}[K")
+        line.withLock { line in
+            guard percent != line.percent else { return }
+            line.percent = percent
+            let name = line.pass.isEmpty ? label : "\(label): \(line.pass)"
+            StandardError.write("\r\(name) \(Self.bar(percent, since: line.began))\u{1B}[K")
+        }
     }
 
     /// `[##.......................] 8 %, 12 s left`.
@@ -42,6 +47,6 @@ public final class ProgressReport {
     }
 
     package func finish() {
-        if isShown && lastPercent >= 0 { StandardError.write("\r\u{1B}[K") }
+        if isShown && line.withLock({ $0.percent >= 0 }) { StandardError.write("\r\u{1B}[K") }
     }
 }

@@ -47,6 +47,7 @@ struct CheckCommand: ParsableCommand {
         var check = BaselineCheck(
             spool: try InputSpool(input.files), model: model, policy: policy)
         check.filter = input.filter
+        check.threads = input.threads
         check.inventory = given
         check.trustsNotes = notes.areTrusted
         check.kinds.subtract(without)

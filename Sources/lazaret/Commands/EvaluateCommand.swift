@@ -50,6 +50,7 @@ struct EvaluateCommand: ParsableCommand {
         var replay = Replay(
             paths: input.files, model: try ModelStore.readForJudging(model, inventory: given))
         replay.filter = input.filter
+        replay.threads = input.threads
         replay.inventory = given
         replay.trustsNotes = notes.areTrusted
         replay.omitted = Set(without.compactMap { DetectorPart(rawValue: $0.rawValue) })

@@ -117,6 +117,7 @@ struct PolicyCommand: ParsableCommand {
             let (_, policy, given) = try baseline.read()
             var check = PolicyCheck(paths: input.files, policy: policy)
             check.filter = input.filter
+            check.threads = input.threads
             check.inventory = given
             check.trustsNotes = notes.areTrusted
             var outcome = try check.run(progress: ProgressReport(label: "checking"))

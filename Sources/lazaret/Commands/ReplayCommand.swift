@@ -136,6 +136,7 @@ struct ReplayCommand: ParsableCommand {
         var replay = Replay(
             paths: input.files, model: try ModelStore.readForJudging(modelPath, inventory: given))
         replay.filter = input.filter
+        replay.threads = input.threads
         replay.inventory = given
         replay.trustsNotes = notes.areTrusted
         replay.spool = spool
@@ -252,6 +253,7 @@ struct ReplayCommand: ParsableCommand {
     private func rank(_ spool: InputSpool?) throws -> Int {
         var ranking = HostRanking(paths: input.files)
         ranking.filter = input.filter
+        ranking.threads = input.threads
         ranking.inventory = try inventory.read() ?? .empty
         ranking.spool = spool
         ranking.trustsNotes = notes.areTrusted

@@ -36,6 +36,7 @@ struct TrainCommand: ParsableCommand {
         Signals.installInterruption()
         var training = Training(paths: input.files)
         training.filter = input.filter
+        training.threads = input.threads
         training.inventory = try inventory.read() ?? .empty
         training.inventoryPath = inventory.path
         training.falseAlarmsPerDay = falseAlarms.perDay

@@ -1,4 +1,5 @@
 import ArgumentParser
+import SystemSupport
 
 /// The captures to read, shared by every command that reads captures.
 struct CaptureInput: ParsableArguments {
@@ -12,6 +13,15 @@ struct CaptureInput: ParsableArguments {
             valueName: "file"))
     var files: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Threads for the captures: 3 read, count and judge at the same time, 2 read apart from \
+            the rest. The results are the same.
+            """,
+            valueName: "1|2|3"))
+    var threads = CaptureThreads.usual
+
     @Argument(help: "BPF filter, as for tcpdump (pcap-filter(7)).")
     var bpf: [String] = []
 
@@ -21,6 +31,9 @@ struct CaptureInput: ParsableArguments {
         guard !files.isEmpty else { throw ValidationError("name a capture with -r FILE") }
         guard files.count(where: { $0 == "-" }) <= 1 else {
             throw ValidationError("standard input can be read once: '-r -' is given twice")
+        }
+        guard CaptureThreads.range.contains(threads) else {
+            throw ValidationError("--threads \(threads): give 1, 2 or 3")
         }
     }
 }

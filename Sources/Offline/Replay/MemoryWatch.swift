@@ -1,0 +1,38 @@
+import Synchronization
+import SystemSupport
+
+/// Checks the memory in use after every so many windows, because windows take the memory.
+struct MemoryWatch {
+    private static let interval = 1024
+
+    private let limit: Int
+    private var count = 0
+    private(set) var wasShort = false
+
+    init(_ limits: ResourceLimits) { limit = limits.memory }
+
+    /// Counts a window; returns whether a check is due.
+    var isDue: Bool {
+        mutating get {
+            count += 1
+            return count % Self.interval == 0
+        }
+    }
+
+    /// Checks the memory in use.
+    mutating func isShort() -> Bool {
+        let isShort = (ResourceLimits.residentBytes ?? 0) > limit
+        wasShort = wasShort || isShort
+        return isShort
+    }
+}
+
+/// Whether memory is short, from the thread that judges to the one that counts packets.
+final class MemoryShortage: Sendable {
+    private let flag = Atomic(false)
+
+    var isShort: Bool {
+        get { flag.load(ordering: .relaxed) }
+        set { flag.store(newValue, ordering: .relaxed) }
+    }
+}

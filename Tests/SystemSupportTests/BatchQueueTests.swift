@@ -1,0 +1,55 @@
+import Synchronization
+import Testing
+import Timestamps
+
+@testable import SystemSupport
+
+struct BatchQueueTests {
+    @Test(arguments: [1, 2, 7])
+    func itemsArriveInOrderOnceEach(capacity: Int) {
+        let queue = BatchQueue<Int>(capacity: capacity)
+        startThread {
+            for number in 0..<20_000 { queue.put(number) }
+            queue.finish()
+        }
+        var received: [Int] = []
+        while let number = queue.take() { received.append(number) }
+        #expect(received == Array(0..<20_000))
+        #expect(queue.take() == nil)
+    }
+
+    /// The queue holds no more than its capacity, however slow the taker is.
+    @Test func aFullQueueHoldsItsWriter() {
+        let (queue, count, ended) = (BatchQueue<Int>(capacity: 3), Counter(), Signal())
+        startThread {
+            for number in 0..<10 {
+                queue.put(number)
+                count.add()
+            }
+            ended.raise()
+        }
+        #expect(!ended.wait(until: Clock.monotonic() + .milliseconds(200)))
+        #expect(count.value == 3)
+        for number in 0..<10 { #expect(queue.take() == number) }
+        #expect(ended.wait(until: Clock.monotonic() + .seconds(10)))
+    }
+
+    @Test func aWriterEndsWhenNobodyTakes() {
+        let (queue, refused) = (BatchQueue<Int>(capacity: 1), Signal())
+        startThread {
+            while queue.put(1) {}
+            refused.raise()
+        }
+        #expect(queue.take() == 1)
+        queue.cancel()
+        #expect(refused.wait(until: Clock.monotonic() + .seconds(10)))
+        #expect(!queue.put(2))
+    }
+
+    private final class Counter: Sendable {
+        private let count = Mutex(0)
+
+        func add() { count.withLock { $0 += 1 } }
+        var value: Int { count.withLock { $0 } }
+    }
+}
