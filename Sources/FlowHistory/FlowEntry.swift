@@ -101,34 +101,24 @@ package struct FlowCollector {
         batch.reserveCapacity(Self.batchSize)
     }
 
-    /// Takes the records of flows that have ended. A full queue never makes the caller wait.
+    /// Adds the record of a flow that has ended. A full queue never makes the caller wait.
     ///
-    /// - Parameter isProven: whether more than its address tells who an originator is.
-    package mutating func take(
-        from meter: inout FlowMeter, _ tags: FlowTags, now: Instant, isProven: (IPAddress) -> Bool
-    ) {
-        while meter.hasRecords {
-            meter.drain(upTo: Self.batchSize - batch.count) {
-                batch.append(
-                    FlowEntry(
-                        $0, isNew: isNew(tags[$0.flow]), mayBeForged: !isProven($0.key.originator)))
-            }
-            if batch.count >= Self.batchSize { submit(now) }
-        }
-        if !batch.isEmpty, now >= due { submit(now) }
+    /// - Parameter isProven: whether more than its address tells who the originator is.
+    package mutating func add(_ record: FlowRecord, tag: UInt32, isProven: Bool) {
+        batch.append(FlowEntry(record, isNew: isNew(tag), mayBeForged: !isProven))
+        if batch.count >= Self.batchSize { submit() }
+    }
+
+    /// Hands on what has waited for long enough.
+    package mutating func submitIfDue() {
+        if !batch.isEmpty, Clock.monotonic() >= due { submit() }
     }
 
     /// Hands on what is left.
-    package mutating func finish(
-        _ meter: inout FlowMeter, _ tags: FlowTags, isProven: (IPAddress) -> Bool
-    ) {
-        meter.finish()
-        take(from: &meter, tags, now: due, isProven: isProven)
-    }
-
-    private mutating func submit(_ now: Instant) {
+    package mutating func submit() {
+        guard !batch.isEmpty else { return }
         writer.submit(batch)
-        due = now + Self.patience
+        due = Clock.monotonic() + Self.patience
         batch = []
         batch.reserveCapacity(Self.batchSize)
     }

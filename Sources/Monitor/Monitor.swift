@@ -39,6 +39,9 @@ public struct Monitor {
     public struct Options: Sendable {
         public var interfaces: [String] = []
         public var capture = CaptureOptions()
+        /// 1: one thread captures, meters and judges; 2: a second one counts the metered packets
+        /// and judges. The verdicts are the same.
+        public var captureThreads = 1
         /// The key of the flow table's hash; random, so that an attacker cannot choose flows of one
         /// bucket.
         public var hashSeed = UInt64.random(in: 1...UInt64.max)

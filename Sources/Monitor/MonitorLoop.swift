@@ -204,14 +204,15 @@ struct MonitorLoop {
         logger.info("\(summary)")
         notice.ready(summary)
         defer { notice.stopping() }
-        var pipeline = DetectionPipeline(
+        let setup = DetectionPipeline.Setup(
             model: model, inventory: monitor.inventory ?? .empty,
             remembered: monitor.inventory == nil ? model.provenance.inventory : .empty,
             interfaces: interfaceCount, hashSeed: options.hashSeed,
             isRetraining: options.retrainInterval != nil,
             scores: monitor.hub.scores, limits: options.limits, prior: options.runtimePrior,
             flows: parts.history.map { FlowCollector($0, isNew: WindowTracker.isNewContact) },
-            submit: { [decisions] in decisions.submit($0) })
+            threads: options.captureThreads)
+        var pipeline = DetectionPipeline(setup) { [decisions] in decisions.submit($0) }
         live.begin(&pipeline, context)
         let retraining = options.retrainInterval.map {
             Retraining(every: $0, directory: options.stateDirectory, now: Clock.now())
@@ -245,8 +246,9 @@ struct MonitorLoop {
                 pipeline.intake.setInterfaceCount(interfaceCount)
                 notice.ready(summary)
             }
-            if let retraining, let retrainer = pipeline.retrainer,
-                let model = retraining.step(retrainer, now: now, logger: logger)
+            if let retraining,
+                let model = retraining.step(
+                    now: now, logger: logger, { pipeline.retrainer })
             {
                 use(model, &pipeline)
             }

@@ -23,7 +23,7 @@ extension Configuration {
     static let keys: [SettingKey<Configuration>] = [
         .value("interfaces", \.monitor.interfaces, .list(.text)),
         .value("filter", \.monitor.capture.filter, .text, needsRestart: true),
-        .section("capture", \.monitor.capture, captureKeys, needsRestart: true),
+        .section("capture", \.monitor, captureKeys, needsRestart: true),
         .section("record", \.monitor.recording, recordingKeys, needsRestart: true),
         .section("limits", \.monitor.limits, limitKeys, needsRestart: true),
         .value("model", \.model, .optional(.text)),
@@ -105,10 +105,11 @@ extension Configuration {
     /// A placeholder for a prefix that every entry must have.
     private static let noPrefix = IPPrefix(host: .unspecified)
 
-    private static let captureKeys: [SettingKey<CaptureOptions>] = [
-        .value("snap_length", \.snapLength, .number(64...262_144)),
-        .value("buffer_kib", \.bufferSize, .number(64...2_000_000, unit: 1 << 10)),
-        .value("promiscuous", \.isPromiscuous, .flag),
+    private static let captureKeys: [SettingKey<Monitor.Options>] = [
+        .value("snap_length", \.capture.snapLength, .number(64...262_144)),
+        .value("buffer_kib", \.capture.bufferSize, .number(64...2_000_000, unit: 1 << 10)),
+        .value("promiscuous", \.capture.isPromiscuous, .flag),
+        .value("threads", \.captureThreads, .number(1...2)),
     ]
 
     private static let recordingKeys: [SettingKey<RecordingOptions>] = [

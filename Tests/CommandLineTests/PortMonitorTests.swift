@@ -16,12 +16,14 @@ struct PortMonitorTests {
         model = try scratch.model()
     }
 
-    private func monitor(_ more: String...) throws -> Background {
+    private func monitor(threads: Int = 1, _ more: String...) throws -> Background {
+        let configuration = try scratch.write(
+            "lazaret.yaml", Data("capture: {threads: \(threads)}\n".utf8))
         let program = try Background(
             in: lab.node.space,
             [
                 "monitor", "-i", "br1", "-i", "br2", "-m", model, "--state", scratch.path("state"),
-                "-o", scratch.path("eve.json"), "--socket", "never",
+                "-o", scratch.path("eve.json"), "--socket", "never", "--config", configuration,
             ] + more)
         let isReady = eventually { !program.isRunning || program.errors.contains("monitoring") }
         try #require(isReady && program.isRunning, "\(program.errors)")
@@ -93,9 +95,11 @@ struct PortMonitorTests {
         #expect(alert["quarantine_id"] as? String == rule["quarantine_id"] as? String)
     }
 
-    @Test(arguments: [false, true])
-    func whoFloodsInANeighboursNameIsNamedAndTheNeighbourIsNot(forgesCard: Bool) throws {
-        let program = try monitor("--enforce", "-w", scratch.path("kept.pcapng"))
+    @Test(arguments: [(false, 1), (true, 1), (true, 2)])
+    func whoFloodsInANeighboursNameIsNamedAndTheNeighbourIsNot(
+        forgesCard: Bool, threads: Int
+    ) throws {
+        let program = try monitor(threads: threads, "--enforce", "-w", scratch.path("kept.pcapng"))
         // The neighbour has sent packets, and is idle since.
         #expect(try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.a, lab.b))
         Thread.sleep(forTimeInterval: 6)
@@ -140,8 +144,9 @@ struct PortMonitorTests {
         #expect(accused("again.json") == [lab.a.v4], "\(replay.errors)")
     }
 
-    @Test func aContainerThatTakesOverAnAddressBeginsAnew() throws {
-        let program = try monitor()
+    @Test(arguments: [1, 2])
+    func aContainerThatTakesOverAnAddressBeginsAnew(threads: Int) throws {
+        let program = try monitor(threads: threads)
         #expect(try lab.reaches(lab.bystander, lab.b))
         // The bystander ends, and another container gets its IP address, MAC address and port name.
         try lab.node.space.run("ip", "link", "del", "p2")

@@ -9,6 +9,7 @@ import PacketCapture
 import PacketDecoding
 import PacketIntake
 import StatusReport
+import Synchronization
 import TestKit
 import Testing
 import Timestamps
@@ -22,22 +23,24 @@ struct DetectionPipelineTests {
 
     /// The verdicts on the capture with attacks, as text.
     private func verdicts(
-        _ model: Model, slice: Interval, advances: Bool
-    ) throws -> (verdicts: [String], waited: Bool) {
+        _ model: Model, slice: Interval = .seconds(60), advances: Bool, threads: Int = 1
+    ) throws -> (verdicts: [String], waited: Bool, counts: DetectionStage.Counts) {
         var options = CaptureOptions()
         options.linkTypes = LinkType.supported.map(\.rawValue)
         let capture = try FileCapture(
             paths: [Self.captures + "/mixed.pcap"], options: options)
-        var found: [String] = []
+        let found = Mutex<[String]>([])
         var hasWaited = false
-        var pipeline = DetectionPipeline(
+        let setup = DetectionPipeline.Setup(
             model: model, inventory: try Inventory(path: Self.captures + "/inventory.yaml"),
-            interfaces: 1, hashSeed: 7, scores: ScoreHistory(),
-            submit: {
-                found.append(
-                    "\($0.subject) \($0.window.end) \($0.window.scale) \($0.pattern?.title ?? "")"
-                        + " \($0.score)")
-            })
+            hashSeed: 7, scores: ScoreHistory(), threads: threads)
+        var pipeline = DetectionPipeline(setup) { verdict in
+            found.withLock {
+                $0.append(
+                    "\(verdict.subject) \(verdict.window.end) \(verdict.window.scale) "
+                        + "\(verdict.pattern?.title ?? "") \(verdict.score)")
+            }
+        }
         pipeline.slice = slice
         while true {
             let hasMore = try capture.nextBatch { frames in
@@ -49,43 +52,61 @@ struct DetectionPipelineTests {
             guard hasMore else { break }
         }
         pipeline.finish()
-        return (found, hasWaited)
+        return (found.withLock { $0 }, hasWaited, pipeline.counts)
     }
 
     @Test func theVerdictsAreTheSameHoweverLongWindowsAreJudgedAtATime() throws {
         let scratch = try Scratch()
         let model = try ModelStore.read(scratch.model())
-        let atOnce = try verdicts(model, slice: .seconds(60), advances: true)
+        let atOnce = try verdicts(model, advances: true)
         #expect(!atOnce.waited)
         #expect(atOnce.verdicts.count > 100)
+        #expect(atOnce.counts.verdicts == atOnce.verdicts.count)
         // One window at a time: packets wait.
         let sliced = try verdicts(model, slice: .zero, advances: true)
         #expect(sliced.waited)
         #expect(sliced.verdicts == atOnce.verdicts)
         // As many as fit wait, until the bound.
         let late = try verdicts(model, slice: .zero, advances: false)
-        #expect(late.waited)
         #expect(late.verdicts == atOnce.verdicts)
     }
 
-    @Test func aBacklogKeepsTheOrderAndGivesItsMemoryBack() {
-        var backlog = PacketBacklog()
+    @Test func theVerdictsOfASecondThreadAreTheSame() throws {
+        let scratch = try Scratch()
+        let model = try ModelStore.read(scratch.model())
+        let one = try verdicts(model, advances: true)
+        for advances in [true, false] {
+            let two = try verdicts(model, advances: advances, threads: 2)
+            #expect(two.verdicts == one.verdicts)
+            #expect(!two.waited && two.counts.windows == one.counts.windows)
+            #expect(two.counts.verdicts == one.counts.verdicts)
+        }
+    }
+
+    @Test func aBacklogKeepsTheOrder() {
+        var backlog = BatchBacklog()
         var packet = Packet()
         var (sent, received) = (0, 0)
         for round in 0..<20 {
-            for _ in 0..<5000 {
-                packet.time = Timestamp(second: sent)
-                backlog.append(packet)
-                sent += 1
+            for size in [1, 64, 0, 500] {
+                var batch = MeteredBatch()
+                for _ in 0..<size {
+                    packet.time = Timestamp(second: sent)
+                    batch.append(packet)
+                    sent += 1
+                }
+                backlog.append(batch)
             }
-            for _ in 0..<(round < 19 ? 4000 : sent - received) {
-                #expect(backlog.firstTime == Timestamp(second: received))
-                backlog.takeFirst(into: &packet)
-                #expect(packet.time == Timestamp(second: received))
-                received += 1
+            let least = round < 19 ? 400 : 0
+            while backlog.packetCount > least {
+                let batch = backlog.removeFirst()
+                #expect(
+                    batch.packets.map(\.time.second) == Array(received..<received + batch.count))
+                received += batch.count
             }
+            #expect(backlog.packetCount == sent - received)
         }
-        #expect(backlog.isEmpty && backlog.firstTime == nil)
-        #expect(received == 100_000)
+        while !backlog.isEmpty { #expect(backlog.removeFirst().isEmpty) }
+        #expect(received == 20 * 565)
     }
 }

@@ -87,6 +87,7 @@ struct ConfigurationTests {
               snap_length: 100
               buffer_kib: 64
               promiscuous: false
+              threads: 2
             record:
               file: '/x/y.pcapng'
               size: 5MiB

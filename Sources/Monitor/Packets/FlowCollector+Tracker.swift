@@ -1,18 +1,18 @@
 import FeatureExtraction
 import FlowHistory
 import FlowMetering
-import Timestamps
 
 extension FlowCollector {
-    /// Takes the records of flows that have ended; of all, if these were the last packets.
+    /// Adds the record of a flow that has ended.
+    mutating func add(_ record: FlowRecord, _ tags: FlowTags, of tracker: WindowTracker) {
+        add(record, tag: tags[record.flow], isProven: tracker.isProven(record.key.originator))
+    }
+
+    /// Takes the records of flows that have ended.
     mutating func take(
-        from meter: inout FlowMeter, _ tags: FlowTags, of tracker: WindowTracker,
-        isLast: Bool = false
+        from meter: inout FlowMeter, _ tags: FlowTags, of tracker: WindowTracker
     ) {
-        if isLast {
-            finish(&meter, tags) { tracker.isProven($0) }
-        } else {
-            take(from: &meter, tags, now: Clock.monotonic()) { tracker.isProven($0) }
-        }
+        meter.drain { add($0, tags, of: tracker) }
+        submitIfDue()
     }
 }

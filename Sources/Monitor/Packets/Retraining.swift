@@ -43,7 +43,9 @@ final class Retraining: Sendable {
     /// Starts the training of a model when it is due.
     ///
     /// - Returns: a model that has been completed, to judge by from now on.
-    func step(_ retrainer: Retrainer, now: Timestamp, logger: Logger) -> Model? {
+    func step(
+        now: Timestamp, logger: Logger, _ retrainer: () -> Retrainer?
+    ) -> Model? {
         let (made, begins) = state.withLock { state in
             let begins = !state.isBusy && now >= state.due
             if begins {
@@ -53,14 +55,14 @@ final class Retraining: Sendable {
             defer { state.made = nil }
             return (state.made, begins)
         }
-        if begins { begin(retrainer, now) }
+        if begins, let retrainer = retrainer() { begin(retrainer, now) }
         switch made {
         case nil: return nil
         case .failure(let error):
             logger.warning("no new model: \(error)")
             return nil
         case .success(let model):
-            keep(model, now, retrainer, logger)
+            if let retrainer = retrainer() { keep(model, now, retrainer, logger) }
             state.withLock { $0.current = model }
             return model
         }

@@ -86,7 +86,12 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
     }
 
     /// Ends all flows, so that those of the learning time are in the history.
-    mutating func finishFlows() { flows?.take(from: &meter, tags, of: tracker, isLast: true) }
+    mutating func finishFlows() {
+        guard flows != nil else { return }
+        meter.finish()
+        flows?.take(from: &meter, tags, of: tracker)
+        flows?.submit()
+    }
 
     private mutating func observePackets(until horizon: Timestamp) {
         intake.release(until: horizon)

@@ -92,13 +92,14 @@ struct MonitorReporter {
 
     mutating func update(from pipeline: borrowing DetectionPipeline) {
         count(pipeline.intake, pipeline.meter.statistics)
-        status.hosts = pipeline.hosts
-        status.hostsDropped = pipeline.droppedHosts
-        status.windows = pipeline.detector.seenCount
-        status.windowsScored = pipeline.detector.scoredCount
-        status.scores = pipeline.detector.scoreCounts
-        status.windowsUnscored = pipeline.detector.unscoredCount
-        status.verdicts = pipeline.verdicts
+        let counts = pipeline.counts
+        status.hosts = counts.hosts
+        status.hostsDropped = counts.droppedHosts
+        status.windows = counts.windows
+        status.windowsScored = counts.scoredWindows
+        status.scores = counts.scores
+        status.windowsUnscored = counts.unscoredWindows
+        status.verdicts = counts.verdicts
         rising.apply(to: &status)
     }
 

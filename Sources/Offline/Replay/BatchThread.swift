@@ -44,7 +44,7 @@ final class BatchThread<Batch: EmptyBatch, Summary: Sendable>: Sendable {
                 var source = try make()
                 guard full.put(.opened) else { return }
                 while true {
-                    var batch = used.takeIfAny() ?? Batch()
+                    var batch = used.takeNewest() ?? Batch()
                     guard try source.fill(&batch) else {
                         full.put(.ended(batch, source.summary))
                         return

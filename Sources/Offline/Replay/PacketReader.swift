@@ -28,7 +28,6 @@ struct PacketReader: ~Copyable {
         case packet
     }
 
-    private(set) var packet = Packet()
     private(set) var update = FlowUpdate()
     private var tags = FlowTags()
     private var batches: Batches<PacketSource>
@@ -46,6 +45,12 @@ struct PacketReader: ~Copyable {
         }
     }
 
+    /// The packet that `next` has advanced to; read in place, since a copy costs as much as a table
+    /// look-up.
+    var packet: Packet {
+        _read { yield batch.packets[position - 1] }
+    }
+
     /// Advances to the next packet, or to changes that apply from there on; nil at the end.
     mutating func next() throws(CaptureError) -> Step? {
         while true {
@@ -56,7 +61,6 @@ struct PacketReader: ~Copyable {
                 return batch.changes[changePosition - 1].change
             }
             if position < batch.count {
-                packet = batch.packets[position]
                 update = batch.updates[position]
                 tags.complete(&update)
                 position += 1

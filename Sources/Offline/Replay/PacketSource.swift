@@ -55,9 +55,6 @@ struct PacketSource: ~Copyable, BatchSource {
     private var counts = Report()
     private var clock = CaptureClock()
 
-    /// The packets whose flows are prefetched together.
-    private static let stride = 64
-
     init(_ input: Input) throws(CaptureError) {
         self.input = input
         decoder.listedNames = input.listedNames
@@ -114,7 +111,7 @@ struct PacketSource: ~Copyable, BatchSource {
             case .isBehind: continue
             case .goesOn: break
             case .wasSetBack:
-                count(&batch.packets, &batch.updates, isMetered..<batch.count)
+                meter.observe(&batch.packets, &batch.updates, isMetered..<batch.count)
                 isMetered = batch.count
                 meter = FlowMeter(options: meter.options)
                 batch.add(.clockSetBack)
@@ -123,27 +120,8 @@ struct PacketSource: ~Copyable, BatchSource {
             while let change = ports.next(at: time) { batch.add(.ports(change)) }
             batch.count += 1
         }
-        count(&batch.packets, &batch.updates, isMetered..<batch.count)
+        meter.observe(&batch.packets, &batch.updates, isMetered..<batch.count)
         return goesOn
-    }
-
-    /// Meters packets; the memory of the next ones' flows is prefetched meanwhile.
-    private mutating func count(
-        _ all: inout [Packet], _ updates: inout [FlowUpdate], _ range: Range<Int>
-    ) {
-        var packets = all.mutableSpan
-        var next = range.prefix(Self.stride)
-        meter.prepare(&packets, next)
-        meter.prefetch(&packets, next)
-        while !next.isEmpty {
-            let current = next
-            next = range[current.upperBound...].prefix(Self.stride)
-            meter.prepare(&packets, next)
-            for position in current {
-                meter.observe(&packets[position], &updates[position])
-            }
-            meter.prefetch(&packets, next)
-        }
     }
 
     /// Decodes the next packet; false at the end.

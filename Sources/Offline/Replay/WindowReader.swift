@@ -41,10 +41,6 @@ struct WindowReader: ~Copyable {
         var isNew: Bool
     }
 
-    private(set) var window = Window(
-        subject: .unspecified, mac: .zero, scale: .short, endSecond: 0, ageSeconds: 0,
-        values: [Float](repeating: 0, count: Feature.count), contact: Contact(),
-        newContact: Contact())
     private var batches: Batches<WindowSource>
     private var batch = WindowBatch()
     private var position = 0
@@ -59,6 +55,11 @@ struct WindowReader: ~Copyable {
         }
     }
 
+    /// The window of the last such step; read in place, since it is large.
+    var window: Window {
+        _read { yield batch.windows[windowPosition - 1] }
+    }
+
     /// Returns the next step; nil at the end.
     mutating func next() throws(CaptureError) -> Step? {
         while position >= batch.steps.count {
@@ -69,10 +70,7 @@ struct WindowReader: ~Copyable {
         let step = batch.steps[position]
         position += 1
         switch step {
-        case .window, .sighting, .early:
-            // A window is large; it is moved, not copied.
-            swap(&window, &batch.windows[windowPosition])
-            windowPosition += 1
+        case .window, .sighting, .early: windowPosition += 1
         default: break
         }
         return step

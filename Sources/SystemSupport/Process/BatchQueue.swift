@@ -50,10 +50,8 @@ package final class BatchQueue<Item: Sendable>: Sendable {
         }
     }
 
-    /// Removes the oldest item, if there is one.
-    package func takeIfAny() -> Item? {
-        state.withLock { $0.items.isEmpty ? nil : $0.items.removeFirst() }
-    }
+    /// Removes the newest item, if there is one: its memory is in the cache.
+    package func takeNewest() -> Item? { state.withLock { $0.items.popLast() } }
 
     /// Says that no further item will be put in.
     package func finish() {
