@@ -188,9 +188,12 @@ public struct Detector: Sendable {
         if let shared, found?.pattern.mayFence != true {
             found = (shared.pattern, shared.strength)
         }
-        if !omitted.contains(.patterns), let slow = slowScans.note(window),
-            found?.pattern.mayFence != true
-        {
+        let identities = identities
+        let slow =
+            omitted.contains(.patterns)
+            ? nil
+            : slowScans.note(window) { identities.identity(of: $0).place == .inside }
+        if let slow, found?.pattern.mayFence != true {
             return slowVerdict(window, identity, group, excess, slow)
         }
         guard !isEcho(window, identity, found) else { return nil }

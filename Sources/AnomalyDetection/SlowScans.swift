@@ -17,6 +17,16 @@ struct SlowScans: Sendable {
         var second = Int.min
         /// The number of ports of the next report.
         var next = SlowScans.leastPorts
+
+        mutating func add(_ contact: Contact) {
+            ports.removeAll {
+                contact.second - $0.second > SlowScans.seconds || $0.port == contact.port
+            }
+            // Those that were forgotten count again.
+            if ports.count < SlowScans.leastPorts { next = SlowScans.leastPorts }
+            if ports.count == SlowScans.portLimit { ports.removeFirst() }
+            ports.append((contact.port, contact.second))
+        }
     }
 
     private var hosts: [IPAddress: Host] = [:]
@@ -39,34 +49,32 @@ struct SlowScans: Sendable {
     /// The number of hosts that are remembered.
     var count: Int { hosts.count }
 
-    /// Notes a window of ten seconds, and the newest contact in it that is new to the baseline.
+    /// Notes a window of ten seconds, and the contacts in it that are new to the baseline: the last
+    /// one with each address.
     ///
     /// Only ports of TCP inside count, and only those of windows in which at least half of the new
     /// contacts failed: a client that finds a service is no scanner, and late datagrams have many
-    /// ports.
+    /// ports. A contact outside besides hides none.
     ///
-    /// - Returns: nil unless this contact completes a number of ports to report.
-    mutating func note(_ window: Window) -> Scan? {
-        let contact = window.newContact
-        guard window.scale == .short, contact.ipProtocol == 6, contact.port != 0,
-            contact.second >= window.startSecond, window[.newEdges] >= 1,
-            window[.newEdgeFailed] * 2 >= window[.newEdges], window[.newOutsidePeers] == 0,
-            !window.isContested
+    /// - Returns: nil unless these contacts complete a number of ports to report.
+    mutating func note(_ window: Window, isInside: (IPAddress) -> Bool = { _ in true }) -> Scan? {
+        guard window.scale == .short, window[.newEdges] >= 1,
+            window[.newEdgeFailed] * 2 >= window[.newEdges], !window.isContested
         else { return nil }
         var host = hosts[window.subject] ?? Host()
-        guard contact.second > host.second else { return nil }
-        host.second = contact.second
-        host.ports.removeAll {
-            contact.second - $0.second > Self.seconds || $0.port == contact.port
+        let last = window.newContacts.isEmpty ? [window.newContact] : window.newContacts
+        let contacts = last.filter {
+            $0.ipProtocol == 6 && $0.port != 0 && $0.second > host.second
+                && $0.second >= window.startSecond
+                && (window[.newOutsidePeers] == 0 || isInside($0.address))
         }
-        // Those that were forgotten count again.
-        if host.ports.count < Self.leastPorts { host.next = Self.leastPorts }
-        if host.ports.count == Self.portLimit { host.ports.removeFirst() }
-        host.ports.append((contact.port, contact.second))
+        guard let second = contacts.map(\.second).max() else { return nil }
+        host.second = second
+        for contact in contacts { host.add(contact) }
         var found: Scan?
         if host.ports.count >= host.next, let first = host.ports.first {
             host.next *= 2
-            found = Scan(ports: host.ports.count, seconds: contact.second - first.second)
+            found = Scan(ports: host.ports.count, seconds: second - first.second)
         }
         if hosts[window.subject] == nil, hosts.count >= Self.hostLimit { forget() }
         hosts[window.subject] = host

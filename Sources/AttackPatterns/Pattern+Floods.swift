@@ -9,9 +9,9 @@ extension Pattern {
     /// or its target answers.
     private static let mostRetries: Float = 200
     private static let mostNewRetries: Float = 30
-    /// The most datagrams a second that a client sends to one service that refuses them: it does
-    /// not wait for answers.
-    private static let mostRefused: Float = 100
+    /// The most datagrams a second, each from a new port, that a client sends to one service inside
+    /// without waiting for answers.
+    private static let mostMeasurements: Float = 100
     /// The half-open connections a second by which a balancer checks one service, and all.
     private static let mostChecks: Float = 10
     private static let mostChecksOfAll: Float = 100
@@ -37,7 +37,8 @@ extension Pattern {
         let datagrams = served(window)
         guard datagrams == 0 || window.lastContact.ipProtocol != 17 else { return 0 }
         let length = (Float(window.scale.seconds) / 10).squareRoot()
-        return (flows - retried - datagrams - closedChecks(window)) / (100 * length)
+        let harmless = retried + datagrams + closedChecks(window) + window.unused
+        return (flows - harmless) / (100 * length)
     }
 
     /// Half-open connections that their opener closed itself as soon as they were accepted, so that
@@ -79,11 +80,12 @@ extension Pattern {
         guard window[.foreignSources] == 0 else { return 0 }
         let new = min(Float(window.newUnanswered), window.unanswered)
         let usual = window.unanswered - new
-        // ICMP errors of the target itself, inside, say that nothing listens there.
-        let isRefused =
-            window.oneSided.refusedInside >= 1 && window[.newEdges] <= 1
+        // Of one service inside, which refuses or only takes them.
+        let areMeasurements =
+            (window.oneSided.refusedInside >= 1 || window[.newOutsidePeers] == 0)
+            && window[.newEdges] <= 1
             && Float(window.datagramFlows) * 10 >= window[.flows] * 7
-        let most = isRefused ? Self.mostRefused : Self.mostNewRetries
+        let most = areMeasurements ? Self.mostMeasurements : Self.mostNewRetries
         return (usual <= mostUsualRetries(window) ? usual : 0)
             + (new <= most * Float(window.scale.seconds) ? new : 0)
     }
@@ -104,6 +106,20 @@ extension Pattern {
         window.lastContact.ipProtocol == 6 && window[.bytesPerPacket] >= 300
             && window[.bytesIn] >= 13 * window[.packetsOut]
             && window[.flows] * 100 <= window[.packetsOut]
+    }
+
+    /// The strength of a flood of full packets, to which nothing comes back, not even
+    /// acknowledgments. Those of a connection outside may take another path.
+    func oneWay(_ window: Window) -> Float {
+        let isSeenWhole =
+            window.lastContact.ipProtocol == 17 || window[.bytesOutside] * 2 < window[.bytesOut]
+        guard window[.bytesPerPacket] <= 1600, window[.bytesIn] * 2 < window[.packetsOut],
+            isSeenWhole
+        else { return 0 }
+        let length = (Float(window.scale.seconds) / 10).squareRoot()
+        let packets = window[.packetsOut] / (10 * Self.mostStreamed * length)
+        // Half as many are told of.
+        return min(packets * 2, max(packets, 1))
     }
 
     /// Why a window of a scan or a flood does not prove that its subject did that, as text that

@@ -42,14 +42,16 @@ extension Pattern {
     private func equalConversations(_ window: Window, _ isAnomalous: (Feature) -> Bool) -> Float {
         let flows = max(window[.flows], 1)
         let contact = window.lastContact
+        // A client whose logins are granted in clear guesses none.
+        guard Float(window.grantedLogins) * 2 < flows else { return 0 }
         let mostFetched: Float
         if Self.isFromOutside(window) {
             // Over ten minutes the answers to many users behind one address are pages.
             mostFetched = window.scale == .long ? 4000 : 12_000
         } else {
-            guard Service(ipProtocol: contact.ipProtocol, port: contact.port).isDatabase,
-                Float(window.grantedLogins) * 2 < flows
-            else { return 0 }
+            guard Service(ipProtocol: contact.ipProtocol, port: contact.port).isDatabase else {
+                return 0
+            }
             mostFetched = 1000
         }
         guard contact.ipProtocol == 6, window[.edges] <= 8, window.unanswered < 0.6 * flows,

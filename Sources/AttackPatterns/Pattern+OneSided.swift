@@ -8,15 +8,21 @@ extension Pattern {
     /// Where the answers take another path, none is seen; or, of several paths, those of one.
     /// The accepted connections for each one that is used without an answer.
     private static let leastSeen: Float = 0.25
-    /// Contacts without an explanation beside others: fewer than a scan has, or one in four.
+    /// Contacts without an explanation beside others: fewer than a scan has, or one in four, but no
+    /// more than a small scan, or one in fifty, in ten seconds: an accomplice outside can explain
+    /// any number of others.
     private static let mostUnexplained: Float = 10
     private static let unexplainedShare: Float = 0.25
+    private static let smallScan: Float = 20
+    private static let leastShare: Float = 0.02
     /// The pairs that a call checks, and the share of them that answers.
     private static let mostCandidates: Float = 64
     private static let leastAnswered: Float = 0.125
+    /// Those of which one answer is enough: where only the relay can be reached.
+    private static let fewCandidates: Float = 24
     /// The most datagrams a second of one-way streams, the streams that begin in ten seconds, and
     /// the least datagrams of a flow.
-    private static let mostStreamed: Float = 2000
+    static let mostStreamed: Float = 2000
     private static let mostStreams: Float = 64
     private static let leastPerFlow: Float = 16
 
@@ -29,12 +35,15 @@ extension Pattern {
             if awaitsAnswers(window) {
                 return "; not fenced yet: these began at once, and their answers may be late"
             }
-            let tried = window.unanswered + Float(window.unsolicited.total)
-            let left = tried - min(window.underWay, mostUnderWay)
+            let length = (Float(window.scale.seconds) / 10).squareRoot()
+            let unsolicited = Float(window.unsolicited.total)
+            // Who tries the same pair again scans nothing more by that.
+            let left = min(
+                window.unanswered + unsolicited - min(window.underWay, mostUnderWay),
+                window[.edges] - window.oneSided.accepted + unsolicited)
             let explained = explained(window.oneSided, window.scale.seconds)
-            guard
-                left - explained < max(mostUnexplained, unexplainedShare * left), explained > 0
-            else { return nil }
+            let share = min(unexplainedShare * left, smallScan * length + leastShare * left)
+            guard left - explained < max(mostUnexplained, share), explained > 0 else { return nil }
             return "; not fenced: most of these contacts are used, though no answer is seen"
         case .packetFlood:
             return isStreamed(window)
@@ -60,9 +69,10 @@ extension Pattern {
         if contacts.accepted == 0 || contacts.accepted >= leastSeen * contacts.used {
             sum += contacts.used
         }
-        if contacts.accepted + contacts.refused == 0 { sum += contacts.besideIPv4 }
+        if contacts.acceptedOverIPv6 + contacts.refused == 0 { sum += contacts.besideIPv4 }
         if contacts.checks <= mostCandidates,
             contacts.answeredChecks >= leastAnswered * contacts.checks
+                || contacts.answeredChecks >= 1 && contacts.checks <= fewCandidates
         {
             sum += contacts.checks - contacts.answeredChecks
         }

@@ -292,7 +292,9 @@ public enum Pattern: String, CaseIterable, Sendable {
             let proven = window.evidence == .port ? Float(window.forgedCount) / 20 : 0
             return max(proven, isAnomalous(.foreignSources) ? window[.foreignSources] / 3 : 0)
         case .arpSweep:
-            return isAnomalous(.arpTargets) ? window[.arpTargets] / (12 * length) : 0
+            // Who knows its neighbours asks for those that are there.
+            let absent = window[.arpTargets] - window.answeredARP
+            return isAnomalous(.arpTargets) ? absent / (12 * length) : 0
         case .nullScan, .finScan, .xmasScan, .maimonScan, .ackScan, .synAckScan,
             .invalidFlagsScan, .fragmentedScan:
             return unsolicitedScan(window, isAnomalous)
@@ -327,7 +329,7 @@ public enum Pattern: String, CaseIterable, Sendable {
                 flows = max(flows, window[.icmpPackets] / (1000 * length))
             }
             guard isAnomalous(.packetsOut), window[.outboundExcess] > 0.7 else { return flows }
-            guard window[.bytesPerPacket] < 1200 else { return flows }
+            guard window[.bytesPerPacket] < 1200 else { return max(flows, oneWay(window)) }
             guard !isUpload(window) else { return flows }
             let packets = window[.packetsOut] - packetsEach * retried(window)
             return max(flows, packets / (1000 * length))
@@ -372,7 +374,9 @@ public enum Pattern: String, CaseIterable, Sendable {
     private func freshlyFailed(_ window: Window) -> Float {
         let edges = window[.newEdges]
         let underWay = min(window.newUnderWay, Self.mostUnderWay)
-        let failed = max(0, window[.newEdgeFailed] - underWay)
+        // Who tries the same pair again, as checks of a host that is down do, scans no more.
+        let failed = max(
+            0, min(window[.newEdgeFailed], edges - window.acceptedNewEdges) - underWay)
         let isSweep =
             failed >= Self.mostFailedPorts * (Float(window.scale.seconds) / 10).squareRoot()
             && window[.newPorts] >= 10 * max(newPeers(window), 1)

@@ -340,7 +340,9 @@ struct Bench {
         model = try scratch.model()
     }
 
-    func judge(_ attack: Attack, inventory: String = "captures/inventory.yaml") throws -> Outcome {
+    func judge(
+        _ attack: Attack, inventory: String? = "captures/inventory.yaml"
+    ) throws -> Outcome {
         try Outcome(attack, scratch, model: model, inventory: inventory)
     }
 }

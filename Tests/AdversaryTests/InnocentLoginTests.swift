@@ -48,6 +48,33 @@ struct InnocentLoginTests {
         #expect(!"\(run.output)\(run.errors)".contains("password guessing"), "\(run.errors)")
     }
 
+    /// A program outside sends its password with each request, over a connection each; and many
+    /// people behind one address, of whom one in six mistypes.
+    @Test(arguments: [0, 6]) func loginsThatAreGranted(mistyped: Int) throws {
+        var traffic = Attack()
+        for number in 0..<240 {
+            let isWrong = mistyped > 0 && number % mistyped == 0
+            traffic.talk(
+                at: Double(number) / 6, .outside, .web, UInt16(20_000 + number), 80,
+                Words.http(isWrong ? 401 : 200, user: "Basic YXBpOnNlY3JldA=="))
+        }
+        let outcome = try Outcome(traffic, bench.scratch, model: bench.model)
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+        #expect(!outcome.alerts.contains { $0.pattern == "password_guessing" }, "\(outcome)")
+    }
+
+    /// Half of the passwords are wrong.
+    @Test func loginsOfWhichHalfAreGrantedAreGuesses() throws {
+        var attack = Attack()
+        for number in 0..<240 {
+            attack.talk(
+                at: Double(number) / 6, .outside, .web, UInt16(20_000 + number), 80,
+                Words.http(number % 2 == 0 ? 401 : 200, user: "Basic YXBpOnNlY3JldA=="))
+        }
+        let outcome = try Outcome(attack, bench.scratch, model: bench.model)
+        #expect(outcome.fenced == [Member.outside.address], "\(outcome)")
+    }
+
     /// A partner outside polls a page, and a browser fetches the small files of one.
     @Test func pagesThatCanBeRead() throws {
         for (rate, count) in [(5.0, 200), (30.0, 80)] {

@@ -73,6 +73,26 @@ struct SlowTests {
         #expect(outcome.alerts.allSatisfy { $0.offender == Member.offender.address })
     }
 
+    /// The same, each probe beside a contact that is answered: with a new site outside, or with
+    /// another host inside.
+    @Test(arguments: [true, false]) func aSlowScanBesideOtherContacts(isOutside: Bool) throws {
+        var attack = Self.attack()
+        for number in 0..<12 {
+            let time = Double(number) * 120
+            Self.probe(&attack, at: time, .offender, port: UInt16(1000 + number))
+            attack.visit(
+                at: time + 0.3, .offender,
+                isOutside
+                    ? Member("203.0.113.\(number)", card: Member.outside.card) : .database,
+                from: UInt16(30_000 + number), port: isOutside ? 443 : 9999)
+        }
+        let outcome = try bench.judge(attack)
+        #expect(
+            outcome.alerts(on: Member.offender.address).contains {
+                $0.pattern == "port_scan" && $0.decision == "watch"
+            }, "\(outcome)")
+    }
+
     /// A client that asks one new service every five minutes, which is down; and one that checks
     /// three services of each of twenty new hosts, which are gone. Neither scans.
     @Test(arguments: [1, 3]) func clientsOfWhatIsGone(ports: Int) throws {

@@ -70,9 +70,11 @@ struct OpeningBurstsTests {
     }
 
     /// Flows at constant intervals, all without an answer.
-    private static func bursts(_ count: Int, every milliseconds: Int) -> OpeningBursts {
+    private static func bursts(
+        _ count: Int, every milliseconds: Int, isFar: Bool = false
+    ) -> OpeningBursts {
         var bursts = OpeningBursts()
-        for number in 0..<count { bursts.note(time(number * milliseconds)) }
+        for number in 0..<count { bursts.note(time(number * milliseconds), isFar: isFar) }
         return bursts
     }
 
@@ -86,6 +88,12 @@ struct OpeningBurstsTests {
         #expect(bursts.waiting(0, at: 101) == 39)
         bursts.endSecond(101, pending: 0)
         #expect(bursts.waiting(0, at: 102) == 0)
+    }
+
+    /// Answers from outside may be late however the questions are spread.
+    @Test func whatGoesOutsideWaits() {
+        #expect(Self.bursts(9, every: 100, isFar: true).waiting(9, at: 100) == 9)
+        #expect(Self.bursts(9, every: 100).waiting(9, at: 100) == 0)
     }
 
     /// The second after it may have had no end of its own.

@@ -1,3 +1,4 @@
+import NetworkAddresses
 import SenderAttribution
 import Timestamps
 
@@ -131,9 +132,11 @@ extension HostState {
 /// Answers that are on their way.
 extension HostState {
     /// Counts a flow that is opened in the current second.
-    mutating func expectAnswer(_ start: Timestamp, isNew: Bool) {
+    ///
+    /// - Parameter isFar: whether its receiver is outside.
+    mutating func expectAnswer(_ start: Timestamp, isNew: Bool, isFar: Bool) {
         pending &+= 1
-        bursts.note(start)
+        bursts.note(start, isFar: isFar)
         guard Self.isLate(start) else { return }
         underWay &+= 1
         newUnderWay &+= isNew ? 1 : 0
@@ -151,9 +154,33 @@ extension HostState {
     mutating func endSecond(_ second: Int) {
         bursts.endSecond(second, pending: pending)
         (pending, underWay, newUnderWay) = (0, 0, 0)
+        acknowledged = (0, 0)
+    }
+
+    /// Counts a connection whose answer the host acknowledges: it may send its request next.
+    mutating func noteAcknowledgment(_ time: Timestamp) {
+        acknowledged.all &+= 1
+        if Self.isLate(time) { acknowledged.late &+= 1 }
     }
 
     private static func isLate(_ start: Timestamp) -> Bool {
         start.nanosecondOfSecond >= 500_000_000
+    }
+}
+
+/// Addresses of networks that nobody knows.
+extension HostState {
+    private static let mostOwnIPv6 = 8
+
+    /// Whether an IPv6 address that belongs to nobody else may be one of the host's own: it is in
+    /// the first network from which the host's MAC address sends, as far as there are few.
+    mutating func mayOwn(_ address: IPAddress) -> Bool {
+        guard !address.isIPv4, !address.isLinkLocal, !address.isMulticast, !address.isMartian
+        else { return false }
+        if ownIPv6.contains(address) { return true }
+        guard ownIPv6.count < Self.mostOwnIPv6, ownIPv6.first?.high ?? address.high == address.high
+        else { return false }
+        ownIPv6.append(address)
+        return true
     }
 }

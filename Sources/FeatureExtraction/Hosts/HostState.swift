@@ -166,6 +166,8 @@ struct HostState: Sendable {
     var underWay: UInt32 = 0
     var newUnderWay: UInt32 = 0
     var bursts = OpeningBursts()
+    /// Connections whose answer it acknowledged in the current second; and in its last half.
+    var acknowledged: (all: UInt32, late: UInt32) = (0, 0)
     /// Flows that it opened, and probes that it sent, in the current second.
     var probes: UInt32 = 0
     /// Tracks whose flow was opened in the current second and has sent no request yet.
@@ -189,11 +191,15 @@ struct HostState: Sendable {
     var outsidePeers = DistinctWindow()
     var names = DistinctWindow()
     var arpTargets = DistinctWindow()
+    /// Those of them that answered.
+    var arpAnswers = DistinctWindow()
     var foreignSources = DistinctWindow()
     var protocols = DistinctWindow()
     /// Pairs that are not in the baseline, or are name servers, to which a client may have asked it
     /// to connect.
     var requested = DistinctWindow()
+    /// Pairs that are not in the baseline and accepted a flow.
+    var acceptedEdges = DistinctWindow()
     var oneSided = OneSidedWindow()
     var unsolicited = UnsolicitedWindow() {
         didSet { isDirty = true }
@@ -205,6 +211,9 @@ struct HostState: Sendable {
     var longNames = RecentNames()
     /// How many long names it asked for below each of the last domains.
     var longDomains = RecentDomains()
+
+    /// IPv6 addresses that it uses in a network that nobody knows.
+    var ownIPv6: [IPAddress] = []
 
     /// The newest sign that it takes another host's place.
     var takeover: Takeover?
@@ -244,19 +253,27 @@ struct HostState: Sendable {
 
     /// Numbers for a flow's peer, its service, and both together.
     static func keys(of packet: Packet) -> (peer: UInt64, service: UInt64, edge: UInt64) {
-        let peer = packet.destination.high ^ DistinctWindow.mix(packet.destination.low)
-        let service = UInt64(packet.ipProtocol) << 16 | UInt64(port(of: packet))
+        keys(of: packet.destination, packet.ipProtocol, packet.destinationPort)
+    }
+
+    /// The same, by the receiver's address, the protocol and the receiver's port.
+    @inline(__always)
+    static func keys(
+        of address: IPAddress, _ ipProtocol: UInt8, _ port: UInt16
+    ) -> (peer: UInt64, service: UInt64, edge: UInt64) {
+        let peer = address.high ^ DistinctWindow.mix(address.low)
+        let service = UInt64(ipProtocol) << 16 | UInt64(counted(port, ipProtocol))
         return (peer, service, DistinctWindow.mix(peer &+ service))
     }
 
     /// The destination port; the first one for those that traceroute and tracepath count through,
     /// one for each probe of a path, and that no service has.
-    private static func port(of packet: Packet) -> UInt16 {
-        guard packet.ipProtocol == 17 else { return packet.destinationPort }
-        switch packet.destinationPort {
+    private static func counted(_ port: UInt16, _ ipProtocol: UInt8) -> UInt16 {
+        guard ipProtocol == 17 else { return port }
+        switch port {
         case 33_434...33_534: return 33_434
         case 44_444...44_475: return 44_444
-        default: return packet.destinationPort
+        default: return port
         }
     }
 

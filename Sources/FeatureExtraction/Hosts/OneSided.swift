@@ -13,6 +13,8 @@ struct OneSidedWindow: Sendable {
         case replaced
         /// As novel, the connectivity checks that were answered; otherwise all.
         case checks
+        /// Pairs outside that accepted a connection over IPv6.
+        case overIPv6
     }
 
     private var tables: [DistinctWindow] = []
@@ -35,6 +37,7 @@ struct OneSidedWindow: Sendable {
         (contacts.accepted, contacts.refused) = counts(.answers, scale, second)
         (contacts.besideHTTPS, contacts.besideIPv4) = counts(.replaced, scale, second)
         (contacts.checks, contacts.answeredChecks) = counts(.checks, scale, second)
+        contacts.acceptedOverIPv6 = counts(.overIPv6, scale, second).other
         return contacts
     }
 

@@ -1,7 +1,8 @@
 import Timestamps
 
-/// The flows of the last two seconds that were opened in bursts and wait for their answers: a
-/// client begins many at once, and all answers may be late.
+/// The flows of the last two seconds that wait for their answers, which may be late: those to
+/// outside addresses, and those inside that were opened in bursts, as by a client that begins many
+/// at once.
 struct OpeningBursts: Sendable {
     /// The flows within a moment that are a burst.
     private static let least: UInt64 = 10
@@ -10,7 +11,7 @@ struct OpeningBursts: Sendable {
     private var start = Timestamp.epoch
     /// The flows of the moment that began at `start`.
     private var flows: UInt64 = 0
-    /// The flows in bursts of the current second and the one before it.
+    /// The flows outside, and in bursts, of the current second and the one before it.
     private var current: UInt64 = 0
     private var earlier: UInt64 = 0
     /// Flows without an answer of the second before, and that second.
@@ -18,7 +19,13 @@ struct OpeningBursts: Sendable {
     private var second = Int.min / 2
 
     /// Notes that a flow is opened.
-    mutating func note(_ time: Timestamp) {
+    ///
+    /// - Parameter isFar: whether its receiver is outside: the way alone may take a second.
+    mutating func note(_ time: Timestamp, isFar: Bool) {
+        if isFar {
+            current += 1
+            return
+        }
         if time < start || time - start >= Self.moment { (start, flows) = (time, 0) }
         flows += 1
         if flows >= Self.least { current += flows == Self.least ? Self.least : 1 }

@@ -104,14 +104,15 @@ extension WindowTracker {
             resolver.resolve(packet.source, in: graph).place == .outside
         {
             hosts[slot].oneSided.note(.answers, key, second: second)
+            if !packet.source.isIPv4 {
+                hosts[slot].oneSided.note(.overIPv6, key, second: second)
+            }
         }
     }
 
     /// The pair of a flow, by an answer.
-    private static func edge(answeredBy packet: Packet) -> UInt64 {
-        var request = packet
-        (request.destination, request.destinationPort) = (packet.source, packet.sourcePort)
-        return HostState.keys(of: request).edge
+    static func edge(answeredBy packet: Packet) -> UInt64 {
+        HostState.keys(of: packet.source, packet.ipProtocol, packet.sourcePort).edge
     }
 
     /// Notes that a contact was refused soon: answers are seen, and a prober is told so.

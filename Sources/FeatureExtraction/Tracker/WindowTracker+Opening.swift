@@ -36,7 +36,8 @@ extension WindowTracker {
         var tagged = update
         tagged.tag = tag
         if isNew { follow(packet, update.flow, tag, slot) }
-        hosts[slot].expectAnswer(packet.time, isNew: tag & Self.newEdgeBit != 0)
+        hosts[slot].expectAnswer(
+            packet.time, isNew: tag & Self.newEdgeBit != 0, isFar: peer.place == .outside)
         count(packet, tagged)
         return tag
     }
@@ -71,7 +72,9 @@ extension WindowTracker {
         let novelty = Novelty(subject, peer, service, packet.destination, graph, epoch)
         note(packet, novelty, peer, slot)
         if !sender.isForeign { noteRequested(packet, slot, isNew: novelty.isNewEdge) }
-        if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
+        if sender.isForeign, !isOwnIPv6(packet, sender, slot) {
+            noteForeign(packet.source, slot, isOthers: sender.isOthers)
+        }
         if indicators != nil { noteListedAddress(packet, slot) }
         let tag =
             UInt32(slot + 1) | UInt32(hosts[slot].generation & Self.generationMask) << 24

@@ -102,6 +102,7 @@ extension WindowTracker {
         (early.underWay, early.newUnderWay) = (0, 0)
         early.recent = max(0, early.recent - pending)
         early.newUnanswered = max(0, early.newUnanswered - Int(state.pending))
+        early.unused = pending + Float(state.acknowledged.all)
         let failed = Feature.newEdgeFailed.rawValue
         early.values[failed] = max(0, early.values[failed] - pending)
         return early
@@ -158,10 +159,14 @@ extension WindowTracker {
         window.newUnderWay = Float(hosts[slot].newUnderWay)
         window.recent = Float(
             hosts[slot].bursts.waiting(hosts[slot].pending, at: second))
+        window.unused = Float(hosts[slot].acknowledged.late)
+        window.answeredARP = hosts[slot].arpAnswers.count(scale, at: second)
         window.oneSided = hosts[slot].oneSided.contacts(scale, at: second)
         let new = sum.high(.newEdges)
         window.newContacts = new > 0 ? hosts[slot].newContacts : []
         window.newUnanswered = Int(new - min(new, sum.low(.newEdges)))
+        window.acceptedNewEdges =
+            window.newUnanswered > 0 ? hosts[slot].acceptedEdges.count(scale, at: second) : 0
         window.requestedPairs = hosts[slot].requested.count(scale, at: second)
         window.isInCrowd =
             scale == .short && window.evidence.mayBeForged

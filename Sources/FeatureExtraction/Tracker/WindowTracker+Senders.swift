@@ -241,6 +241,9 @@ extension WindowTracker {
         noteAnnouncement(packet, of: claimed, as: packet.arpSenderMAC, .arp)
         let sender = sender(of: packet)
         if sender.isNobody { return }
+        if packet.arpOperation == 2, !sender.isForeign, sender.evidence != .address {
+            noteARPAnswer(packet)
+        }
         // A router sends ARP requests on behalf of other hosts.
         let asks =
             packet.arpOperation == 1 && packet.destination != claimed
@@ -260,6 +263,24 @@ extension WindowTracker {
         if sender.isForeign { noteForeign(claimed, slot, isOthers: sender.isOthers) }
         hosts[slot].now[.activity] &+= 1
         hosts[slot].lastSecond = second
+    }
+
+    /// Whether a known MAC address opens a flow from an IPv6 address of its own, in a network that
+    /// neither inventory nor training have.
+    mutating func isOwnIPv6(
+        _ packet: Packet, _ sender: MACBindingTable.Sender, _ slot: Int
+    ) -> Bool {
+        packet.port == 0 && sender.evidence == .card && !sender.isOthers
+            && hosts[slot].mac == packet.sourceMAC && hosts[slot].mayOwn(packet.source)
+    }
+
+    /// Notes that a neighbour answers a host's ARP request, and is no discovery of a scan.
+    private mutating func noteARPAnswer(_ reply: Packet) {
+        guard let slot = slots[reply.destination], !isToItself(reply),
+            solicitations.wasAsked(reply, second: second)
+        else { return }
+        hosts[slot].arpAnswers.insert(
+            DistinctWindow.mix(reply.source.low), second: second, isNovel: false)
     }
 
     mutating func noteForeign(_ source: IPAddress, _ slot: Int, isOthers: Bool) {

@@ -300,6 +300,7 @@ public struct WindowTracker: Sendable {
         }
         if update.events.contains(.acknowledged) {
             if isWitnessed(packet, update.tag, slot) { now[.proof] &+= Counters.high }
+            hosts[slot].noteAcknowledgment(packet.time)
             noteHandshake(packet)
             if packet.source != hosts[slot].address, noteRouted(packet) { return }
         }
@@ -363,7 +364,11 @@ public struct WindowTracker: Sendable {
                 if update.events.contains(.reset), packet.tcpFlags & 0x12 == 0x12 {
                     now[.logins] &+= Counters.high
                 }
-                if update.tag & Self.newEdgeBit != 0 { now[.newEdges] &+= 1 }
+                if update.tag & Self.newEdgeBit != 0 {
+                    now[.newEdges] &+= 1
+                    hosts[slot].acceptedEdges.insert(
+                        Self.edge(answeredBy: packet), second: second, isNovel: false)
+                }
                 let service = Service(ipProtocol: packet.ipProtocol, port: packet.sourcePort)
                 if service.asksForLogin { now[.logins] &+= 1 }
             }

@@ -88,9 +88,18 @@ public struct Window: Sendable {
     /// answers may be on their way. And of these, flows to pairs that are not in the baseline.
     public var underWay: Float = 0
     public var newUnderWay: Float = 0
-    /// Of the unanswered flows, those of the last two seconds that were opened in bursts and that
-    /// nobody refused: their answers may be late.
+    /// Of the unanswered flows, those of the last two seconds that nobody refused, and that go
+    /// outside or were opened in bursts: their answers may be late.
     public var recent: Float = 0
+    /// Flows that may be used yet: connections whose opener acknowledged the answer in the last
+    /// half second. In a window whose last second has not ended: all of that second, and those that
+    /// wait for their answer.
+    public var unused: Float = 0
+    /// Pairs that are not in the baseline and accepted a flow. Of `.newEdges`, which are pairs,
+    /// too, the others failed; `.newEdgeFailed` has each failed flow. 0 if none failed.
+    public var acceptedNewEdges: Float = 0
+    /// Hosts that answered its ARP requests.
+    public var answeredARP: Float = 0
     /// Contacts without an answer that it uses nevertheless.
     public var oneSided = OneSidedContacts()
     /// Pairs to which clients may have asked the subject to connect, no more than they sent it
