@@ -154,6 +154,7 @@ extension HostState {
     mutating func endSecond(_ second: Int) {
         bursts.endSecond(second, pending: pending)
         (pending, underWay, newUnderWay) = (0, 0, 0)
+        acknowledgedBefore = (acknowledged.all, second)
         acknowledged = (0, 0)
     }
 
@@ -161,6 +162,19 @@ extension HostState {
     mutating func noteAcknowledgment(_ time: Timestamp) {
         acknowledged.all &+= 1
         if Self.isLate(time) { acknowledged.late &+= 1 }
+    }
+
+    /// The connections of a pool that a client opens at once.
+    private static let mostInPool: UInt32 = 1000
+
+    /// The connections that it may use yet: a pool's, of the last two seconds, and any number of
+    /// the last half second.
+    ///
+    /// - Parameter isEarly: whether `second` has not ended: all of it counts.
+    func unused(at second: Int, isEarly: Bool) -> UInt32 {
+        let isLast = acknowledgedBefore.second == second - 1
+        let recent = acknowledged.all &+ (isLast ? acknowledgedBefore.count : 0)
+        return isEarly ? recent : max(acknowledged.late, min(recent, Self.mostInPool))
     }
 
     private static func isLate(_ start: Timestamp) -> Bool {

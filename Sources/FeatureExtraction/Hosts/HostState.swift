@@ -166,8 +166,10 @@ struct HostState: Sendable {
     var underWay: UInt32 = 0
     var newUnderWay: UInt32 = 0
     var bursts = OpeningBursts()
-    /// Connections whose answer it acknowledged in the current second; and in its last half.
+    /// Connections whose answer it acknowledged in the current second; in its last half; and in an
+    /// earlier second.
     var acknowledged: (all: UInt32, late: UInt32) = (0, 0)
+    var acknowledgedBefore: (count: UInt32, second: Int) = (0, Int.min / 2)
     /// Flows that it opened, and probes that it sent, in the current second.
     var probes: UInt32 = 0
     /// Tracks whose flow was opened in the current second and has sent no request yet.

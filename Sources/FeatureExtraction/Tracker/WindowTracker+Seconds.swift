@@ -102,7 +102,7 @@ extension WindowTracker {
         (early.underWay, early.newUnderWay) = (0, 0)
         early.recent = max(0, early.recent - pending)
         early.newUnanswered = max(0, early.newUnanswered - Int(state.pending))
-        early.unused = pending + Float(state.acknowledged.all)
+        early.unused = pending + Float(state.unused(at: second, isEarly: true))
         let failed = Feature.newEdgeFailed.rawValue
         early.values[failed] = max(0, early.values[failed] - pending)
         return early
@@ -159,7 +159,7 @@ extension WindowTracker {
         window.newUnderWay = Float(hosts[slot].newUnderWay)
         window.recent = Float(
             hosts[slot].bursts.waiting(hosts[slot].pending, at: second))
-        window.unused = Float(hosts[slot].acknowledged.late)
+        window.unused = Float(hosts[slot].unused(at: second, isEarly: false))
         window.answeredARP = hosts[slot].arpAnswers.count(scale, at: second)
         window.oneSided = hosts[slot].oneSided.contacts(scale, at: second)
         let new = sum.high(.newEdges)

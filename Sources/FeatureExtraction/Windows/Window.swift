@@ -91,9 +91,9 @@ public struct Window: Sendable {
     /// Of the unanswered flows, those of the last two seconds that nobody refused, and that go
     /// outside or were opened in bursts: their answers may be late.
     public var recent: Float = 0
-    /// Flows that may be used yet: connections whose opener acknowledged the answer in the last
-    /// half second. In a window whose last second has not ended: all of that second, and those that
-    /// wait for their answer.
+    /// Flows that may be used yet: up to a thousand connections whose opener acknowledged the
+    /// answer in the last two seconds, or more of the last half second. In a window whose last
+    /// second has not ended: all of these, and those that wait for their answer.
     public var unused: Float = 0
     /// Pairs that are not in the baseline and accepted a flow. Of `.newEdges`, which are pairs,
     /// too, the others failed; `.newEdgeFailed` has each failed flow. 0 if none failed.
