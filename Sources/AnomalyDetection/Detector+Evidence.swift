@@ -59,7 +59,8 @@ extension Detector {
         let line = raised.line(evidenceLine, of: identity.name, at: window.endSecond)
         guard
             let running = evidence.add(
-                window.subject, p: chance, line: line, budgetLine: evidenceLine)
+                window.subject, p: chance, line: line, budgetLine: evidenceLine,
+                at: window.endSecond)
         else { return nil }
         let pattern =
             omitted.contains(.patterns) ? nil : Pattern.match(window) { row[$0.rawValue] > 0 }

@@ -60,7 +60,7 @@ public struct OutlierRanking: Sendable {
     public private(set) var isCut = false
 
     public init(inventory: Inventory, seed: UInt64) {
-        trainer = Trainer(inventory: inventory, seed: seed, learnsTime: false)
+        trainer = Trainer(inventory: inventory, seed: seed, learnsTime: false, setsAside: false)
         identities = IdentityMap(inventory: inventory)
     }
 

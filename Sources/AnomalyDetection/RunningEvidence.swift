@@ -63,6 +63,10 @@ struct EvidenceTable: Sendable {
     private static let roof = 10.0
     private static let hysteresis = 100.0
 
+    /// An alert ends when no minute has raised the evidence for more than this many seconds: the
+    /// attack is over, whatever is left of the evidence. Two clean minutes split no incident.
+    private static let lingering = 180
+
     private struct Stream {
         var workload: String
         var progress: MinuteProgress
@@ -70,6 +74,15 @@ struct EvidenceTable: Sendable {
         var log = -Double.infinity
         var minutes = 0
         var isOver = false
+        /// The end of the last minute that raised the evidence.
+        var raised = Int.min / 2
+
+        /// The next alert needs as much evidence as the first.
+        mutating func endAlert() {
+            isOver = false
+            log = -.infinity
+            minutes = 0
+        }
     }
 
     private var streams: [IPAddress: Stream] = [:]
@@ -90,23 +103,25 @@ struct EvidenceTable: Sendable {
 
     /// Adds a minute with the p-value `p`.
     ///
-    /// - Parameter budgetLine: the line without what makes it lower; nil: `line` is not lower.
+    /// - Parameters:
+    ///   - budgetLine: the line without what makes it lower; nil: `line` is not lower.
+    ///   - second: the end of the minute.
     /// - Returns: the evidence, if it is over the line.
     mutating func add(
-        _ subject: IPAddress, p: Double, line: Double, budgetLine: Double? = nil
+        _ subject: IPAddress, p: Double, line: Double, budgetLine: Double? = nil, at second: Int
     ) -> RunningEvidence? {
         guard var stream = streams[subject] else { return nil }
+        let factor = Self.factor(p)
+        if stream.isOver, second - stream.raised > Self.lingering { stream.endAlert() }
+        if factor > 1 { stream.raised = second }
         let before = max(stream.log, 0) + log1p(exp(-abs(stream.log)))
         let ceiling = log((budgetLine ?? line) * Self.roof)
-        stream.log = min((stream.log.isFinite ? before : 0) + log(Self.factor(p)), ceiling)
+        stream.log = min((stream.log.isFinite ? before : 0) + log(factor), ceiling)
         stream.minutes = stream.log > 0 ? stream.minutes + 1 : 0
         if stream.log >= log(line) {
             stream.isOver = true
         } else if stream.isOver, stream.log < log(line / Self.hysteresis) {
-            // The next alert needs as much evidence as the first.
-            stream.isOver = false
-            stream.log = -.infinity
-            stream.minutes = 0
+            stream.endAlert()
         }
         streams[subject] = stream
         return stream.isOver ? Self.evidence(stream, line) : nil

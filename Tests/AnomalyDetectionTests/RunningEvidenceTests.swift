@@ -19,7 +19,7 @@ struct RunningEvidenceTests {
     private func minutes(to line: Double, limit: Int = 1000, p: (Int) -> Double) -> Int? {
         var table = EvidenceTable()
         _ = table.closesMinute(window(host, 0), workload: "a")
-        return (1...limit).first { table.add(host, p: p($0), line: line) != nil }
+        return (1...limit).first { table.add(host, p: p($0), line: line, at: $0 * 60) != nil }
     }
 
     /// The integral over a uniform p-value: the factor is constant between two levels.
@@ -45,7 +45,7 @@ struct RunningEvidenceTests {
         _ = table.closesMinute(window(host, 0), workload: "a")
         for _ in 0..<total {
             let p = Double.random(in: 0..<1, using: &generator)
-            guard table.add(host, p: p, line: line) != nil else { continue }
+            guard table.add(host, p: p, line: line, at: 0) != nil else { continue }
             crossings += 1
             table = EvidenceTable()
             _ = table.closesMinute(window(host, 0), workload: "a")
@@ -59,10 +59,10 @@ struct RunningEvidenceTests {
         var table = EvidenceTable()
         _ = table.closesMinute(window(host, 0), workload: "a")
         func minutesToAlert() -> Int? {
-            (1...100).first { _ in table.add(host, p: 0.001, line: 1e4) != nil }
+            (1...100).first { _ in table.add(host, p: 0.001, line: 1e4, at: 0) != nil }
         }
         let first = try #require(minutesToAlert())
-        let end = (1...100).first { _ in table.add(host, p: 0.5, line: 1e4) == nil }
+        let end = (1...100).first { _ in table.add(host, p: 0.5, line: 1e4, at: 0) == nil }
         #expect(end != nil)
         #expect(minutesToAlert() == first)
     }
@@ -81,12 +81,42 @@ struct RunningEvidenceTests {
         #expect(paused <= 14, "\(paused)")
     }
 
+    /// An alert ends with the attack, not when the evidence is used up; an attacker who goes on is
+    /// alerted again.
+    @Test func anAlertEndsWhenThreeMinutesWereClean() throws {
+        var table = EvidenceTable()
+        _ = table.closesMinute(window(host, 0), workload: "a")
+        func isOver(_ minute: Int, p: Double) -> Bool {
+            table.add(host, p: p, line: 1e4, at: minute * 60) != nil
+        }
+        let first = try #require((1...50).first { isOver($0, p: 0.001) })
+        for minute in first..<50 where minute > first {
+            // Every third minute is unusual: one alert.
+            #expect(isOver(minute, p: minute % 3 == first % 3 ? 0.001 : 0.9), "\(minute)")
+        }
+        #expect(isOver(50, p: 0.001) && isOver(52, p: 0.9) && isOver(53, p: 0.9))
+        #expect(!isOver(54, p: 0.9))
+        let again = try #require((55...100).first { isOver($0, p: 0.001) })
+        #expect(again - 54 == first)
+    }
+
+    /// A host that was idle meanwhile has no alert for its next unusual minute.
+    @Test func anIdleHostsAlertEnds() throws {
+        var table = EvidenceTable()
+        _ = table.closesMinute(window(host, 0), workload: "a")
+        for minute in 1...20 { _ = table.add(host, p: 0.001, line: 1e4, at: minute * 60) }
+        let near = table.add(host, p: 0.05, line: 1e4, at: 22 * 60)
+        #expect(near != nil)
+        let far = table.add(host, p: 0.05, line: 1e4, at: 30 * 60)
+        #expect(far == nil)
+    }
+
     @Test func anAlertEndsWhenTheEvidenceIsGone() {
         var table = EvidenceTable()
         _ = table.closesMinute(window(host, 0), workload: "a")
-        for _ in 0..<50 { _ = table.add(host, p: 0.001, line: 1e4) }
+        for _ in 0..<50 { _ = table.add(host, p: 0.001, line: 1e4, at: 0) }
         #expect(table.evidence(of: host, line: 1e4)?.share ?? 0 > RunningEvidence.lineShare)
-        let after = (1...100).first { _ in table.add(host, p: 0.9, line: 1e4) == nil }
+        let after = (1...100).first { _ in table.add(host, p: 0.9, line: 1e4, at: 0) == nil }
         // From ten times the line to a hundredth of it, at 0.25 a minute.
         #expect(after.map { (5...10).contains($0) } == true, "\(String(describing: after))")
     }
@@ -94,7 +124,7 @@ struct RunningEvidenceTests {
     @Test func anotherOwnerOfTheAddressStartsWithoutEvidence() {
         var table = EvidenceTable()
         _ = table.closesMinute(window(host, 0), workload: "a")
-        for _ in 0..<20 { _ = table.add(host, p: 0.001, line: 1e4) }
+        for _ in 0..<20 { _ = table.add(host, p: 0.001, line: 1e4, at: 0) }
         let closes = table.closesMinute(window(host, 60), workload: "b")
         #expect(!closes)
         #expect(table.evidence(of: host, line: 1e4) == nil)
@@ -112,7 +142,7 @@ struct RunningEvidenceTests {
     @Test func aTableOfForgedAddressesKeepsTheStrongestEvidence() {
         var table = EvidenceTable()
         _ = table.closesMinute(window(host, 0), workload: "a")
-        for _ in 0..<20 { _ = table.add(host, p: 0.001, line: 1e6) }
+        for _ in 0..<20 { _ = table.add(host, p: 0.001, line: 1e6, at: 0) }
         let before = table.evidence(of: host, line: 1e6)
         for number in 0..<(2 * EvidenceTable.limit) {
             let forged = IPAddress(v4: 0x0B00_0000 + UInt32(number))

@@ -18,25 +18,101 @@ struct TrainerTests {
             ageSeconds: age, values: values)
     }
 
-    /// A long training keeps a sample of its windows. A peak that is not in it is clean, too.
-    @Test(arguments: [0, 35_000, 69_999])
-    func theLargestValuesOfAllWindowsAreClean(peak: Int) throws {
+    private static let count = Trainer.rowLimit + 10_000
+
+    /// Five hours of four hosts, with 500 flows in some windows and 3 in the others.
+    private func fiveHours(
+        peaks: Set<Int>
+    ) throws -> (model: Model, setAside: [SetAside]) {
         var trainer = Trainer(inventory: .empty, seed: 1)
-        let count = Trainer.rowLimit + 10_000
-        for number in 0..<count {
+        for number in 0..<Self.count {
             let host = UInt32(number % 4 + 1)
             trainer.observe(
-                window(host, second: number / 4, flows: number == peak ? 500 : 3))
+                window(
+                    host, second: 1_000_000 + number / 4, flows: peaks.contains(number) ? 500 : 3))
         }
-        let model = try trainer.finish(
-            graph: CommunicationGraph(), provenance: Model.Provenance())
-        let column = Feature.flows.rawValue
-        let largest = FeatureSchema.description(of: .flows).transformed(500, seconds: 10)
+        return try trainer.fitted(graph: CommunicationGraph(), provenance: Model.Provenance())
+    }
+
+    private func largest(_ model: Model, _ group: String) throws -> Float {
+        try #require(model[.short].baseline.groups[group]).largest[Feature.flows.rawValue]
+    }
+
+    private func transformed(_ flows: Float) -> Float {
+        FeatureSchema.description(of: .flows).transformed(flows, seconds: 10)
+    }
+
+    /// A long training keeps a sample of its windows. What was seen twice is clean, also if it is
+    /// not in it.
+    @Test(arguments: [0, 35_000, 69_999])
+    func theLargestValuesOfAllWindowsAreClean(peak: Int) throws {
+        let (model, setAside) = try fiveHours(peaks: [peak, (peak + 20_000) % Self.count])
+        #expect(setAside.isEmpty)
+        #expect(try largest(model, "10.0.0.\(peak % 4 + 1)") == transformed(500))
+        #expect(try largest(model, ScaleBaseline.node) == transformed(500))
+        #expect(try largest(model, "10.0.0.\((peak + 1) % 4 + 1)") == transformed(3))
+    }
+
+    /// One odd window moves no limit: the same is anomalous later. It is listed.
+    @Test(arguments: [0, 35_000, 69_999])
+    func whatWasSeenOnceFarAboveAllElseIsNotClean(peak: Int) throws {
+        // The windows of the next seconds share its packets.
+        let episode = Set((0..<10).map { peak + 4 * $0 }.filter { $0 < Self.count })
+        let (model, setAside) = try fiveHours(peaks: episode)
         let name = "10.0.0.\(peak % 4 + 1)"
-        #expect(model[.short].baseline.groups[name]?.largest[column] == largest)
-        #expect(model[.short].baseline.groups[ScaleBaseline.node]?.largest[column] == largest)
-        let other = model[.short].baseline.groups["10.0.0.\((peak + 1) % 4 + 1)"]
-        #expect(try #require(other).largest[column] < largest)
+        #expect(try largest(model, name) == transformed(3))
+        #expect(try largest(model, ScaleBaseline.node) == transformed(3))
+        let odd = try #require(setAside.first)
+        #expect(setAside.count == 1 && odd.workload == name && odd.feature == .flows)
+        #expect(abs(odd.value - 500) < 0.01 && abs(odd.otherwise - 3) < 0.01)
+        #expect((0...9).contains(odd.second - 1_000_000 - peak / 4))
+        #expect(
+            odd.text.hasPrefix("\(name), 500 flows opened in 10 s at 1970-01-12")
+                && odd.text.hasSuffix(", at all other times at most 3"), "\(odd.text)")
+        var detector = Detector(model: model, inventory: .empty)
+        _ = detector.judge(window(UInt32(peak % 4 + 1), second: 2_000_000, flows: 500))
+        #expect(detector.scoredCount == 1)
+    }
+
+    /// A restart of each replica is an event of several addresses, and is learned.
+    @Test func whatSeveralAddressesDidIsClean() throws {
+        let (model, setAside) = try fiveHours(peaks: [30_000, 30_001])
+        #expect(try largest(model, ScaleBaseline.node) == transformed(500))
+        #expect(setAside.map(\.workload) == ["10.0.0.1", "10.0.0.2"])
+    }
+
+    /// In a short training, much that is usual was seen once.
+    @Test func aTrainingOfLessThanAnHourTakesAllForClean() throws {
+        var trainer = Trainer(inventory: .empty, seed: 1)
+        for second in 0..<3500 {
+            trainer.observe(window(1, second: second, flows: second == 1700 ? 500 : 3))
+        }
+        let (model, setAside) = try trainer.fitted(
+            graph: CommunicationGraph(), provenance: Model.Provenance())
+        #expect(try largest(model, "10.0.0.1") == transformed(500) && setAside.isEmpty)
+    }
+
+    /// Peaks are the same in any order of what they were added.
+    @Test func aPeaksRunnerUpIsOfAnotherEpisode() {
+        let rows: [(Float, UInt32, Int32)] = [
+            (9, 1, 1000), (8, 1, 1060), (7, 2, 1000), (6, 1, 1200), (5, 1, 940),
+        ]
+        for shift in rows.indices {
+            var (peak, halves) = (Peak(), [Peak(), Peak()])
+            for number in rows.indices {
+                let (value, subject, second) = rows[(number + shift) % rows.count]
+                peak.add(value, subject, second, reach: 70)
+                halves[number % 2].add(value, subject, second, reach: 70)
+            }
+            #expect(peak.value == 9 && peak.second == 1000 && peak.runnerUp >= 7)
+            halves[0].add(halves[1], reach: 70)
+            #expect(halves[0].value == 9 && halves[0].runnerUp >= 7)
+        }
+        var alone = Peak()
+        for (value, subject, second) in rows.prefix(2) {
+            alone.add(value, subject, second, reach: 70)
+        }
+        #expect(alone.value == 9 && alone.runnerUp == -.infinity)
     }
 
     /// The clock of a capture jumps back, behind its first packet.

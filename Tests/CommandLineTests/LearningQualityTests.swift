@@ -70,6 +70,29 @@ struct LearningQualityTests {
         ]
     }
 
+    /// What a training of an hour saw once, far above all else, is named as not learned.
+    @Test(arguments: [1, 2]) func oneOddWindowIsNotLearned(times: Int) throws {
+        var records: [CaptureFile.Record] = []
+        for second in stride(from: 0, to: 3720, by: 5) {
+            records += Self.call("10.0.0.1", "10.0.0.2", 8080, at: Double(second))
+        }
+        for burst in 1...times {
+            for number in 0..<90 {
+                let offset = Double(1000 * burst + 1) + Double(number) * 0.1
+                records += Self.call("10.0.0.1", "10.0.0.2", 8080, at: offset)
+            }
+        }
+        let capture = try Self.write(records, as: "hour.pcap", in: scratch)
+        let run = try Run("train", "-r", capture, "-o", scratch.path("hour.model"))
+        #expect(run.status == 0, "\(run.errors)")
+        let lines = run.errors.split(separator: "\n").filter { $0.contains("not learned") }
+        #expect(lines.count == (times == 1 ? 1 : 0), "\(run.errors)")
+        let line = lines.first ?? ""
+        #expect(
+            times > 1 || line.contains("not learned, since it was seen once: 10.0.0.1, "),
+            "\(line)")
+    }
+
     /// The EVE events of a capture, by the short model.
     private func events(_ records: [CaptureFile.Record]) throws -> [[String: Any]] {
         let capture = try Self.write(records, as: "later.pcap", in: scratch)

@@ -42,7 +42,7 @@ struct TrainingPipelineTests {
         provenance.last = now
         provenance.inventory = inventory
         let known = try #require(pipeline?.progress(at: now).facts)
-        let model = try #require(try pipeline?.model(provenance))
+        let model = try #require(try pipeline?.model(provenance)).model
         // What the status counts while learning are contacts of names, as in the model.
         let contacts = model.graph.namedEdges.count
         #expect(known <= contacts && known > contacts / 2, "\(known) of \(contacts)")

@@ -9,6 +9,8 @@ struct RowTable: Sendable {
     private(set) var identities: [Int32] = []
     /// By row: the second of its end, since the start of the training.
     private(set) var seconds: [Int32] = []
+    /// By row: the digest of its address.
+    private(set) var subjects: [UInt32] = []
 
     var count: Int { identities.count }
 
@@ -16,14 +18,18 @@ struct RowTable: Sendable {
         Array(values[index * Feature.count..<(index + 1) * Feature.count])
     }
 
-    mutating func append(_ row: [Float], identity: Int32, second: Int32) {
+    mutating func append(_ row: [Float], identity: Int32, second: Int32, subject: UInt32) {
         values += row
+        subjects.append(subject)
         identities.append(identity)
         seconds.append(second)
     }
 
     /// Replaces a row.
-    mutating func replace(_ index: Int, with row: [Float], identity: Int32, second: Int32) {
+    mutating func replace(
+        _ index: Int, with row: [Float], identity: Int32, second: Int32, subject: UInt32
+    ) {
+        subjects[index] = subject
         for column in 0..<Feature.count { values[index * Feature.count + column] = row[column] }
         identities[index] = identity
         seconds[index] = second
@@ -58,11 +64,16 @@ struct GroupStatistics {
     let index: GroupIndex
     /// By group; nil: it has too few rows.
     private(set) var baselines: [GroupBaseline?]
+    /// By group, the peaks of its columns; empty if nothing is set aside.
+    private var peaks: [[Peak]] = []
 
     /// - Parameters:
     ///   - rows: indices of rows.
     ///   - least: the number of rows that each group needs, except the whole node.
-    init(_ index: GroupIndex, _ table: RowTable, rows: [Int], least: Int = 1) {
+    ///   - oddOf: the scale of the windows, if odd values are to be set aside.
+    init(
+        _ index: GroupIndex, _ table: RowTable, rows: [Int], least: Int = 1, oddOf scale: Scale?
+    ) {
         self.index = index
         var counts = [Int](repeating: 0, count: index.names.count)
         for row in rows {
@@ -88,6 +99,27 @@ struct GroupStatistics {
             let rows = members[ends[group] - counts[group]..<ends[group]]
             return Self.baseline(of: rows, table, &columns)
         }
+        guard let scale else { return }
+        peaks = counts.indices.map { group in
+            guard baselines[group] != nil else { return [] }
+            return Self.peaks(
+                of: members[ends[group] - counts[group]..<ends[group]], table, Peak.reach(scale))
+        }
+    }
+
+    private static func peaks(
+        of rows: ArraySlice<Int32>, _ table: RowTable, _ reach: Int32
+    ) -> [Peak] {
+        var peaks = [Peak](repeating: Peak(), count: Feature.count)
+        let values = table.values.span
+        for row in rows {
+            let start = Int(row) * Feature.count
+            let (subject, second) = (table.subjects[Int(row)], table.seconds[Int(row)])
+            for column in peaks.indices {
+                peaks[column].add(values[start + column], subject, second, reach: reach)
+            }
+        }
+        return peaks
     }
 
     private static func baseline(
@@ -132,15 +164,47 @@ struct GroupStatistics {
         return ScaleBaseline(groups: groups)
     }
 
-    /// Raises the largest values of an identity's groups.
-    mutating func raise(_ identity: Int32, to values: [Float]) {
-        for group in index.ofIdentity[Int(identity)] { baselines[group]?.largest.raise(to: values) }
+    /// Adds the peaks of windows of an identity that are in no row.
+    mutating func add(_ more: [Peak], of identity: Int32, _ scale: Scale) {
+        for group in index.ofIdentity[Int(identity)] {
+            for column in more.indices where more[column].value.isFinite {
+                let largest = baselines[group]?.largest[column] ?? 0
+                baselines[group]?.largest[column] = max(largest, more[column].value)
+                guard !peaks.isEmpty, !peaks[group].isEmpty else { continue }
+                peaks[group][column].add(more[column], reach: Peak.reach(scale))
+            }
+        }
     }
-}
 
-extension [Float] {
-    /// Replaces each value by the larger one of both arrays.
-    mutating func raise(to other: [Float]) {
-        for index in indices { self[index] = Swift.max(self[index], other[index]) }
+    /// Takes values that are far above those of all other episodes out of the clean ranges.
+    ///
+    /// - Returns: what was set aside, of every group; times are since the start of the training.
+    mutating func setAside(_ scale: Scale) -> [SetAside] {
+        var found: [SetAside] = []
+        let least = OddValues.leastWindows * scale.seconds / scale.bucketSeconds
+        for group in peaks.indices {
+            guard var baseline = baselines[group], baseline.windowCount >= least else { continue }
+            for column in peaks[group].indices where OddValues.columns[column] {
+                let (peak, measure) = (peaks[group][column], FeatureSchema.measures[column])
+                guard peak.runnerUp.isFinite else { continue }
+                let otherwise = max(peak.runnerUp, measure.ordinary)
+                let steps = (peak.value - otherwise) / measure.resolution
+                guard steps >= OddValues.leastSteps else { continue }
+                baseline.largest[column] = peak.runnerUp
+                baseline.p99[column] = min(baseline.p99[column], peak.runnerUp)
+                baseline.median[column] = min(baseline.median[column], peak.runnerUp)
+                let feature = Feature.allCases[column]
+                let description = FeatureSchema.description(of: feature)
+                found.append(
+                    SetAside(
+                        workload: index.names[group], feature: feature, scale: scale,
+                        second: Int(peak.second),
+                        value: description.raw(peak.value, seconds: scale.seconds),
+                        otherwise: description.raw(peak.runnerUp, seconds: scale.seconds),
+                        steps: steps))
+            }
+            baselines[group] = baseline
+        }
+        return found
     }
 }

@@ -25,8 +25,9 @@ public struct Trainer: Sendable {
     private var tables = [RowTable](repeating: RowTable(), count: Scale.allCases.count)
     private var seen = [0, 0, 0]
     private var learnedSeconds = [0, 0, 0]
-    /// The largest values of the windows that are not in the sample, by scale and identity.
-    private var leftOut: [[Int32: [Float]]] = [[:], [:], [:]]
+    /// The peaks of the windows that are not in the sample, by scale and identity.
+    private var leftOut: [[Int32: [Peak]]] = [[:], [:], [:]]
+    private let setsAside: Bool
     /// Nil if evidence over minutes is not learned.
     private var minutes: MinuteTrainer?
     /// The same for times of the day.
@@ -34,9 +35,14 @@ public struct Trainer: Sendable {
     private var baseSecond: Int?
     private var lastSecond = 0
 
-    /// - Parameter learnsTime: whether the model can accumulate evidence over minutes, and compare
-    ///   times of the day.
-    public init(inventory: Inventory, seed: UInt64, learnsTime: Bool = true) {
+    /// - Parameters:
+    ///   - learnsTime: whether the model can accumulate evidence over minutes, and
+    ///     compare times of the day.
+    ///   - setsAside: whether what was seen once, far beyond all else, is not taken for clean.
+    public init(
+        inventory: Inventory, seed: UInt64, learnsTime: Bool = true, setsAside: Bool = true
+    ) {
+        self.setsAside = setsAside
         identities = IdentityMap(inventory: inventory)
         self.seed = seed
         minutes = learnsTime ? MinuteTrainer() : nil
@@ -63,18 +69,33 @@ public struct Trainer: Sendable {
         seen[scale] += 1
         learnedSeconds[scale] = max(learnedSeconds[scale], window.coveredSeconds)
         let second = Int32(clamping: elapsed)
+        let subject = Peak.digest(of: window.subject)
         guard tables[scale].count >= Self.rowLimit else {
-            return tables[scale].append(row, identity: identity, second: second)
+            return tables[scale].append(
+                row, identity: identity, second: second, subject: subject)
         }
         var generator = SplitMix64(seed: seed ^ UInt64(seen[scale]) &* 0x9E37_79B9_7F4A_7C15)
         let at = Int(generator.next() % UInt64(seen[scale]))
-        guard at < Self.rowLimit else { return noteLeftOut(row, identity, scale) }
-        noteLeftOut(tables[scale].row(at), tables[scale].identities[at], scale)
-        tables[scale].replace(at, with: row, identity: identity, second: second)
+        guard at < Self.rowLimit else {
+            return noteLeftOut(row, identity, second, subject, window.scale)
+        }
+        noteLeftOut(
+            tables[scale].row(at), tables[scale].identities[at], tables[scale].seconds[at],
+            tables[scale].subjects[at], window.scale)
+        tables[scale].replace(at, with: row, identity: identity, second: second, subject: subject)
     }
 
-    private mutating func noteLeftOut(_ values: [Float], _ identity: Int32, _ scale: Int) {
-        leftOut[scale][identity, default: values].raise(to: values)
+    private mutating func noteLeftOut(
+        _ values: [Float], _ identity: Int32, _ second: Int32, _ subject: UInt32, _ scale: Scale
+    ) {
+        let reach = Peak.reach(scale)
+        var peaks =
+            leftOut[scale.rawValue].removeValue(forKey: identity)
+            ?? [Peak](repeating: Peak(), count: Feature.count)
+        for column in peaks.indices {
+            peaks[column].add(values[column], subject, second, reach: reach)
+        }
+        leftOut[scale.rawValue][identity] = peaks
     }
 
     private mutating func index(of window: Window) -> Int32 {
@@ -103,6 +124,13 @@ public struct Trainer: Sendable {
     public func finish(
         graph: CommunicationGraph, provenance: Model.Provenance
     ) throws(ModelError) -> Model {
+        try fitted(graph: graph, provenance: provenance).model
+    }
+
+    /// Fits a model, and returns with it what was seen once and is not taken for clean.
+    public func fitted(
+        graph: CommunicationGraph, provenance: Model.Provenance
+    ) throws(ModelError) -> (model: Model, setAside: [SetAside]) {
         guard tables[0].count > 0, let baseSecond else {
             throw .tooLittleData(
                 "no flow was opened: there is nothing to learn from")
@@ -110,6 +138,7 @@ public struct Trainer: Sendable {
         let duration = max(lastSecond - baseSecond, 1)
         let index = GroupIndex(known)
         var scales: [Model.ScaleModel] = []
+        var odd: [SetAside] = []
         for scale in Scale.allCases {
             // A short capture has no long windows; shorter ones replace them, so every scale has a
             // model.
@@ -118,25 +147,40 @@ public struct Trainer: Sendable {
             // A forest needs two rows, so a single row is used twice.
             if usable.count == 1 {
                 usable.append(
-                    usable.row(0), identity: usable.identities[0], second: usable.seconds[0])
+                    usable.row(0), identity: usable.identities[0], second: usable.seconds[0],
+                    subject: usable.subjects[0])
             }
-            scales.append(
-                try fit(scale, usable, index, duration, provenance.falseAlarmsPerDay))
+            let (made, aside) = try fit(
+                scale, usable, index, duration, provenance.falseAlarmsPerDay)
+            scales.append(made)
+            odd += aside
         }
-        return Model(
+        let names = Set(known.map(\.name))
+        odd = odd.filter { names.contains($0.workload) }.map {
+            var one = $0
+            one.second += baseSecond
+            return one
+        }
+        let model = Model(
             provenance: provenance, graph: graph, scales: scales,
             minutes: try minutes?.finish(known: known, duration: duration, seed: seed),
             times: times?.finish(known: known),
             arriving: graph.arriving(since: lastSecond - duration / 5))
+        return (model, SetAside.merged(odd))
     }
 
     private func fit(
         _ scale: Scale, _ table: RowTable, _ index: GroupIndex, _ duration: Int,
         _ falseAlarmsPerDay: Double
-    ) throws(ModelError) -> Model.ScaleModel {
+    ) throws(ModelError) -> (Model.ScaleModel, [SetAside]) {
         let rows = Array(0..<table.count)
-        var statistics = GroupStatistics(index, table, rows: rows)
-        for (identity, values) in leftOut[scale.rawValue] { statistics.raise(identity, to: values) }
+        let isOwn = tables[scale.rawValue].count > 0
+        let setsAside = setsAside && isOwn && duration >= OddValues.leastSeconds
+        var statistics = GroupStatistics(index, table, rows: rows, oddOf: setsAside ? scale : nil)
+        for (identity, peaks) in leftOut[scale.rawValue] {
+            statistics.add(peaks, of: identity, scale)
+        }
+        let aside = statistics.setAside(scale)
         let forest = try forest(of: rows, table, statistics, scale, salt: 0)
         let held = try heldOutScores(scale, table, index, duration)
         let perDay = Double(held.count) / Double(duration) * 86_400
@@ -146,9 +190,10 @@ public struct Trainer: Sendable {
             calibration.threshold(
                 falseAlarmsPerDay: falseAlarmsPerDay / Double(Scale.allCases.count)),
             Self.highestThreshold)
-        return Model.ScaleModel(
+        let made = Model.ScaleModel(
             baseline: statistics.scaleBaseline, calibration: calibration, threshold: threshold,
             learnedSeconds: learnedSeconds[scale.rawValue], forest: forest)
+        return (made, aside)
     }
 
     /// Fits a forest on relative rows; a chatty workload contributes no more rows than its share.
@@ -206,7 +251,7 @@ public struct Trainer: Sendable {
             let rest = folds.indices.filter { folds[$0] != fold }
             guard rest.count >= 2, rest.count < table.count else { continue }
             let statistics = GroupStatistics(
-                index, table, rows: rest, least: ScaleBaseline.leastWindows[scale] ?? 1)
+                index, table, rows: rest, least: ScaleBaseline.leastWindows[scale] ?? 1, oddOf: nil)
             let forest = try forest(of: rest, table, statistics, scale, salt: UInt64(fold + 1))
             let held = folds.indices.filter { folds[$0] == fold }
             let scores = forest.scores(rows: relative(held, table, statistics, scale))

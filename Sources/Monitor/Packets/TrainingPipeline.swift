@@ -188,15 +188,15 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
 
     var hosts: Int { tracker.hostCount }
 
-    /// The model of everything observed.
+    /// The model of everything observed, and what is left out of its clean ranges.
     ///
     /// - Throws: `.tooLittleData` if there is nothing to learn from yet.
-    func model(_ provenance: Model.Provenance) throws(ModelError) -> Model {
+    func model(
+        _ provenance: Model.Provenance
+    ) throws(ModelError) -> (model: Model, setAside: [SetAside]) {
         var provenance = provenance
         provenance.packetCount = Int(clamping: packets)
-        return try trainer.finish(
-            graph: learnedGraph, provenance: provenance
-        )
-        .identified()
+        let (model, setAside) = try trainer.fitted(graph: learnedGraph, provenance: provenance)
+        return (model.identified(), setAside)
     }
 }

@@ -111,10 +111,11 @@ public struct Training {
             falseAlarmsPerDay * (budgetIsPerWorkload ? Double(trainer.workloadCount) : 1)
         provenance.inventoryDigest = try digest()
         provenance.inventory = noted.inventory
-        let model = try trainer.finish(graph: graph, provenance: provenance).identified()
+        let (fitted, setAside) = try trainer.fitted(graph: graph, provenance: provenance)
+        let model = fitted.identified()
         return Outcome(
             model: model, warnings: first.warnings,
-            advice: first.remarks + warnings(suspects) + advice(model))
+            advice: first.remarks + warnings(suspects) + SetAside.lines(setAside) + advice(model))
     }
 
     private func digest() throws -> String {
