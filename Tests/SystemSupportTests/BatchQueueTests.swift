@@ -28,7 +28,9 @@ struct BatchQueueTests {
             }
             ended.raise()
         }
-        #expect(!ended.wait(until: Clock.monotonic() + .milliseconds(200)))
+        let deadline = Clock.monotonic() + .seconds(10)
+        while count.value < 3, Clock.monotonic() < deadline { rest(.milliseconds(1)) }
+        #expect(!ended.wait(until: Clock.monotonic() + .milliseconds(100)))
         #expect(count.value == 3)
         for number in 0..<10 { #expect(queue.take() == number) }
         #expect(ended.wait(until: Clock.monotonic() + .seconds(10)))
