@@ -48,6 +48,13 @@ struct BatchQueueTests {
         #expect(!queue.put(2))
     }
 
+    @Test func aPoolGivesTheNewestAndKeepsNoMoreThanItsCapacity() {
+        let pool = Pool<Int>(capacity: 2)
+        #expect(pool.take() == nil)
+        for number in 1...3 { pool.put(number) }
+        #expect(pool.take() == 2 && pool.take() == 1 && pool.take() == nil)
+    }
+
     private final class Counter: Sendable {
         private let count = Mutex(0)
 

@@ -128,6 +128,8 @@ public struct Trainer: Sendable {
     }
 
     /// Fits a model, and returns with it what was seen once and is not taken for clean.
+    ///
+    /// - Throws: `.tooLittleData` if there is no window to learn from.
     public func fitted(
         graph: CommunicationGraph, provenance: Model.Provenance
     ) throws(ModelError) -> (model: Model, setAside: [SetAside]) {

@@ -120,6 +120,8 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
         meter.advance(to: now - Self.lag)
         batch.clock = now - Self.lag
         if !hasMore || batch.count == 0 { handOver() }
+        // Whatever the ring holds, the packets do not wait for more than one look at it.
+        hasMore = false
         isJudging = worker.work(for: slice)
     }
 
@@ -149,7 +151,9 @@ struct DetectionPipeline: ~Copyable, WorkloadObserver, PortFollower {
     /// Meters the packets that were taken, and has them counted.
     private mutating func handOver() {
         batch.meter(by: &meter)
-        if !batch.isEmpty { worker.put(&batch) }
+        guard !batch.isEmpty else { return }
+        batch = worker.put(batch)
+        batch.clear()
     }
 
     /// Has a change take effect after the packets so far.

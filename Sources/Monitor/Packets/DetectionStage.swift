@@ -42,8 +42,8 @@ struct DetectionStage: ~Copyable {
     /// Whether windows of seconds that have ended are left to judge.
     private(set) var isJudging = false
     private var verdicts: UInt64 = 0
-    /// Batches that were used, whose memory is used again.
-    private var used: [MeteredBatch] = []
+    /// Batches that were counted.
+    let used = Pool<MeteredBatch>(capacity: 16)
     private let inventory: Inventory
     private let scores: ScoreHistory
     private let submit: @Sendable (Verdict) -> Void
@@ -52,8 +52,6 @@ struct DetectionStage: ~Copyable {
     /// pattern and without one: about 30 ms of work, and five times the number of alerts that are
     /// reported.
     private static let unknownHostLimit = 1000
-    /// The number of used batches that are kept.
-    private static let mostUsed = 16
 
     /// - Parameters:
     ///   - flows: receives the records of flows; nil: they are not kept.
@@ -102,9 +100,6 @@ struct DetectionStage: ~Copyable {
         while !isJudging, !backlog.isEmpty { countFirst(until: nil) }
     }
 
-    /// An empty batch to fill.
-    mutating func takeUsed() -> MeteredBatch { used.popLast() ?? MeteredBatch() }
-
     /// Judges the windows of all seconds that have ended, and counts the packets that wait.
     mutating func settle() { work(for: nil) }
 
@@ -137,7 +132,7 @@ struct DetectionStage: ~Copyable {
             if position % 64 == 0, Self.isOver(deadline) { return false }
         }
         position = 0
-        var batch = backlog.removeFirst()
+        let batch = backlog.removeFirst()
         for record in batch.records { flows?.add(record, tags, of: tracker) }
         for change in batch.changes { apply(change) }
         if let clock = batch.clock {
@@ -145,10 +140,7 @@ struct DetectionStage: ~Copyable {
             isJudging = tracker.hasEndedSecond
             flows?.submitIfDue()
         }
-        if used.count < Self.mostUsed {
-            batch.clear()
-            used.append(batch)
-        }
+        used.put(batch)
         return true
     }
 

@@ -21,17 +21,17 @@ final class DetectionWorker: Sendable {
     private let stage: Mutex<DetectionStage>
     /// Nil: there is no thread.
     private let queue: BatchQueue<Message>?
-    private let used: BatchQueue<MeteredBatch>
+    private let used: Pool<MeteredBatch>
     private let news = Mutex(News())
 
-    /// The number of batches that may wait for the thread, with about 8 MB of packets.
+    /// The number of batches that may wait for the thread, with about 35 MB of packets.
     private static let capacity = 256
     private static let period = Interval.milliseconds(250)
 
     init(_ stage: consuming sending DetectionStage, hasThread: Bool) {
+        used = stage.used
         self.stage = Mutex(stage)
         queue = hasThread ? BatchQueue(capacity: Self.capacity) : nil
-        used = BatchQueue(capacity: Self.capacity + 8)
         if let queue { startThread { [self] in run(queue) } }
     }
 
@@ -41,17 +41,15 @@ final class DetectionWorker: Sendable {
         while let message = queue.take() {
             switch message {
             case .isDone(let signal): signal.raise()
-            case .batch(let batch): used.put(work(off: batch))
+            case .batch(let batch): work(off: batch)
             }
         }
     }
 
     /// Counts the packets of a batch and judges the windows that end.
-    ///
-    /// - Returns: an empty batch.
-    private func work(off batch: MeteredBatch) -> MeteredBatch {
+    private func work(off batch: MeteredBatch) {
         let now = Clock.monotonic()
-        return stage.withLock { stage in
+        stage.withLock { stage in
             stage.add(batch)
             stage.settle()
             news.withLock { news in
@@ -60,24 +58,17 @@ final class DetectionWorker: Sendable {
                 news.counts = stage.counts
                 news.wantedPorts.formUnion(stage.takeWantedPorts())
             }
-            return stage.takeUsed()
         }
     }
 
     // MARK: - The thread of packets
 
-    /// Hands over a batch, and replaces it by an empty one. With a full queue, it waits.
-    func put(_ batch: inout MeteredBatch) {
-        guard let queue else {
-            let full = batch
-            batch = stage.withLock { stage in
-                stage.add(full)
-                return stage.takeUsed()
-            }
-            return
-        }
-        queue.put(.batch(batch))
-        batch = used.takeNewest() ?? MeteredBatch()
+    /// Hands over a batch. With a full queue, it waits.
+    ///
+    /// - Returns: a batch that was used before, to be made empty.
+    func put(_ batch: MeteredBatch) -> MeteredBatch {
+        if let queue { queue.put(.batch(batch)) } else { stage.withLock { $0.add(batch) } }
+        return used.take() ?? MeteredBatch()
     }
 
     /// Without a thread: judges windows for no longer than `time`.

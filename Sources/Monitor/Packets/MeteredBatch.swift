@@ -25,7 +25,7 @@ struct MeteredBatch: Sendable {
     private(set) var updates: [FlowUpdate] = []
     /// The number of packets that were metered.
     private var meteredCount = 0
-    /// Records of flows that ended with these packets; no later packet is of such a flow.
+    /// Records that the meter wrote with these packets; no later packet is of a flow that ended.
     private(set) var records: [FlowRecord] = []
     var changes: [Change] = []
     /// The time up to which windows end, whether or not packets follow; nil: that of the packets.
@@ -72,7 +72,7 @@ struct BatchBacklog: Sendable {
 
     /// The greatest number of packets that wait, about 35 MB.
     static let limit = 65_536
-    /// The number of batches from which on the memory of those that were taken is given back.
+    /// The number of taken batches from which on their places are given back.
     private static let kept = 64
 
     var isEmpty: Bool { head == batches.count }

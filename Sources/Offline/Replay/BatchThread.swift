@@ -30,8 +30,7 @@ final class BatchThread<Batch: EmptyBatch, Summary: Sendable>: Sendable {
     }
 
     private let full = BatchQueue<Message>(capacity: 4)
-    /// Batches that were used, whose memory is used again.
-    private let used = BatchQueue<Batch>(capacity: 8)
+    private let used = Pool<Batch>(capacity: 4)
 
     /// Starts the thread, which makes the source and fills batches.
     ///
@@ -44,7 +43,7 @@ final class BatchThread<Batch: EmptyBatch, Summary: Sendable>: Sendable {
                 var source = try make()
                 guard full.put(.opened) else { return }
                 while true {
-                    var batch = used.takeNewest() ?? Batch()
+                    var batch = used.take() ?? Batch()
                     guard try source.fill(&batch) else {
                         full.put(.ended(batch, source.summary))
                         return
@@ -96,6 +95,9 @@ struct Batches<Source: BatchSource & ~Copyable>: ~Copyable {
         case thread(BatchThread<Source.Batch, Source.Summary>)
     }
 
+    private(set) var current = Source.Batch()
+    /// Set with the last batch.
+    private(set) var summary: Source.Summary?
     private let way: Way
 
     /// - Parameter isThread: whether the source gets a thread of its own.
@@ -105,13 +107,16 @@ struct Batches<Source: BatchSource & ~Copyable>: ~Copyable {
         way = isThread ? .thread(try BatchThread(make)) : .here(Here(try make()))
     }
 
-    /// Replaces a used batch by the next one.
+    /// Replaces the current batch by the next one.
     ///
-    /// - Returns: the summary, with the last batch.
-    mutating func next(_ batch: inout Source.Batch) throws(CaptureError) -> Source.Summary? {
+    /// - Returns: false if it was the last one.
+    mutating func advance() throws(CaptureError) -> Bool {
+        guard summary == nil else { return false }
         switch way {
-        case .thread(let thread): try thread.next(&batch)
-        case .here(let here): try here.source.fill(&batch) ? nil : here.source.summary
+        case .thread(let thread): summary = try thread.next(&current)
+        case .here(let here):
+            if try !here.source.fill(&current) { summary = here.source.summary }
         }
+        return true
     }
 }

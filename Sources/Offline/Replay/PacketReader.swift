@@ -31,12 +31,8 @@ struct PacketReader: ~Copyable {
     private(set) var update = FlowUpdate()
     private var tags = FlowTags()
     private var batches: Batches<PacketSource>
-    private var batch = PacketBatch()
     private var position = 0
     private var changePosition = 0
-    /// What was read, and the problems found; nil until `next` has returned nil.
-    private(set) var report: PacketSource.Report?
-
     /// - Parameter threads: with more than one, the captures are read on a thread of their own; the
     ///   results are the same.
     init(_ input: PacketSource.Input, threads: Int) throws(CaptureError) {
@@ -45,29 +41,31 @@ struct PacketReader: ~Copyable {
         }
     }
 
+    /// What was read, and the problems found; nil until `next` has returned nil.
+    var report: PacketSource.Report? { batches.summary }
+
     /// The packet that `next` has advanced to; read in place, since a copy costs as much as a table
     /// look-up.
     var packet: Packet {
-        _read { yield batch.packets[position - 1] }
+        _read { yield batches.current.packets[position - 1] }
     }
 
     /// Advances to the next packet, or to changes that apply from there on; nil at the end.
     mutating func next() throws(CaptureError) -> Step? {
         while true {
-            if changePosition < batch.changes.count,
-                batch.changes[changePosition].position == position
+            if changePosition < batches.current.changes.count,
+                batches.current.changes[changePosition].position == position
             {
                 changePosition += 1
-                return batch.changes[changePosition - 1].change
+                return batches.current.changes[changePosition - 1].change
             }
-            if position < batch.count {
-                update = batch.updates[position]
+            if position < batches.current.count {
+                update = batches.current.updates[position]
                 tags.complete(&update)
                 position += 1
                 return .packet
             }
-            guard report == nil else { return nil }
-            report = try batches.next(&batch)
+            guard try batches.advance() else { return nil }
             (position, changePosition) = (0, 0)
         }
     }

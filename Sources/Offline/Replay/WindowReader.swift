@@ -42,12 +42,8 @@ struct WindowReader: ~Copyable {
     }
 
     private var batches: Batches<WindowSource>
-    private var batch = WindowBatch()
     private var position = 0
     private var windowPosition = 0
-    /// What was read, and the problems found; nil until `next` has returned nil.
-    private(set) var summary: WindowSource.Summary?
-
     /// - Parameter threads: in `CaptureThreads.range`.
     init(_ input: WindowSource.Input, threads: Int) throws(CaptureError) {
         batches = try Batches(isThread: threads > 2) { () throws(CaptureError) in
@@ -55,19 +51,21 @@ struct WindowReader: ~Copyable {
         }
     }
 
+    /// What was read, and the problems found; nil until `next` has returned nil.
+    var summary: WindowSource.Summary? { batches.summary }
+
     /// The window of the last such step; read in place, since it is large.
     var window: Window {
-        _read { yield batch.windows[windowPosition - 1] }
+        _read { yield batches.current.windows[windowPosition - 1] }
     }
 
     /// Returns the next step; nil at the end.
     mutating func next() throws(CaptureError) -> Step? {
-        while position >= batch.steps.count {
-            guard summary == nil else { return nil }
-            summary = try batches.next(&batch)
+        while position >= batches.current.steps.count {
+            guard try batches.advance() else { return nil }
             (position, windowPosition) = (0, 0)
         }
-        let step = batch.steps[position]
+        let step = batches.current.steps[position]
         position += 1
         switch step {
         case .window, .sighting, .early: windowPosition += 1

@@ -50,9 +50,6 @@ package final class BatchQueue<Item: Sendable>: Sendable {
         }
     }
 
-    /// Removes the newest item, if there is one: its memory is in the cache.
-    package func takeNewest() -> Item? { state.withLock { $0.items.popLast() } }
-
     /// Says that no further item will be put in.
     package func finish() {
         state.withLock { $0.isFinished = true }
