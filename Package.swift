@@ -391,7 +391,7 @@ let package = Package(
         tests(
             of: "ControlServer",
             uses: [
-                "Timestamps", "HTTPServer", "NetworkAddresses", "FeatureExtraction",
+                "Timestamps", "Digests", "HTTPServer", "NetworkAddresses", "FeatureExtraction",
                 "AttackPatterns", "AnomalyDetection", "EventStore", "Events", "ModelFiles", "Risk",
                 "StatusReport", "ImageReports", "Monitor",
             ]),

@@ -34,7 +34,7 @@ def put(folder, data):
 
 MAGIC = b"LAZARET MODEL\n"
 API = [
-    "GET /", "GET /healthz", "GET /readyz", "GET /metrics", "GET /dashboard.js", "GET /api/v1/status",
+    "GET /", "GET /healthz", "GET /readyz", "GET /metrics", "GET /flows", "GET /api/v1/status",
     "GET /api/v1/rates", "GET /api/v1/config", "GET /api/v1/models", "GET /api/v1/stats?limit=5",
     "GET /api/v1/events?limit=10&before=1700000000000000000", "GET /api/v1/events/abc",
     "GET /api/v1/events/stream\nLast-Event-ID: 5", "GET /api/v1/incidents?limit=3&before=1700000000",

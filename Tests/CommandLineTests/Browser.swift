@@ -63,7 +63,17 @@ final class Browser {
         close(answers)
     }
 
-    func go(to url: String) throws { _ = try call("Page.navigate", ["url": url]) }
+    /// Goes to a page; again where an address of the namespace changed meanwhile, as browsers do.
+    func go(to url: String) throws {
+        let isThere = try eventually {
+            let wrong = try call("Page.navigate", ["url": url])["errorText"] as? String
+            guard let wrong, !wrong.contains("NETWORK_CHANGED") else { return wrong == nil }
+            throw Failure(description: "\(url): \(wrong)")
+        }
+        guard isThere else {
+            throw Failure(description: "\(url): the network changes all the time")
+        }
+    }
 
     /// Runs JavaScript in the page and returns its value as text.
     func evaluate(_ script: String) throws -> String {

@@ -65,7 +65,7 @@ struct AuthenticationTests {
             headers["authorization"] = token
             return try await client.ask(.get, path, headers: headers)
         }
-        for path in ["/healthz", "/readyz", "/", "/dashboard.css", "/dashboard.js"] {
+        for path in ["/healthz", "/readyz", "/", "/flows", "/risk"] {
             #expect(try await ask(path, nil).status == 200)
         }
         #expect(try await ask("/api/v1/status", "Bearer correct horse").status == 200)

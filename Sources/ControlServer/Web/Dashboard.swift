@@ -1,56 +1,59 @@
+internal import Digests
+internal import FoundationEssentials
 internal import HTMLReport
 internal import HTTPServer
 
-/// The dashboard: a document, a style sheet and a script that reads the API.
+/// The pages of the dashboard. Their scripts read the API.
 ///
+/// A page is one document with its style and its script and loads nothing else: a browser on the
+/// node ends its transfers whenever an address of the node changes, as it does where containers
+/// start (`net::ERR_NETWORK_CHANGED` in Chromium), and a page would run without one of its parts.
 /// The script inserts text from the network as `textContent` only, and the content security policy
-/// allows only scripts that are served here.
+/// allows only this style and this script.
 enum Dashboard {
     static let operations: [Operation] = [
-        operation("/", "The dashboard", "text/html", PackageResources.index_html),
-        operation(
-            "/dashboard.css", "The dashboard's style", "text/css",
-            Array(HTMLTheme.stylesheet.utf8) + PackageResources.dashboard_css),
-        operation(
-            "/dashboard.js", "The dashboard's script", "text/javascript",
-            PackageResources.dashboard_js),
-        operation(
-            "/charts.js", "The script of the charts", "text/javascript",
-            PackageResources.charts_js),
-        operation(
-            "/incidents.js", "The script of the list of incidents", "text/javascript",
-            PackageResources.incidents_js),
-        operation("/map.js", "The script of the map", "text/javascript", PackageResources.map_js),
-        operation(
-            "/triage.js", "The script of states, mutes and the enforcement's switch",
-            "text/javascript", PackageResources.triage_js),
-        operation(
-            "/flows", "The page of the flow history", "text/html", PackageResources.flows_html),
-        operation(
-            "/flows.js", "The script of that page", "text/javascript", PackageResources.flows_js),
-        operation(
-            "/risk", "The page of the risk of workloads", "text/html", PackageResources.risk_html),
-        operation(
-            "/risk.js", "The script of that page", "text/javascript", PackageResources.risk_js),
+        page(
+            "/", "The dashboard", PackageResources.index_html,
+            scripts: [
+                PackageResources.dashboard_js, PackageResources.charts_js,
+                PackageResources.incidents_js, PackageResources.map_js, PackageResources.triage_js,
+            ]),
+        page(
+            "/flows", "The page of the flow history", PackageResources.flows_html,
+            scripts: [PackageResources.flows_js]),
+        page(
+            "/risk", "The page of the risk of workloads", PackageResources.risk_html,
+            scripts: [PackageResources.risk_js]),
     ]
 
-    private static func operation(
-        _ path: String, _ summary: String, _ type: String, _ bytes: [UInt8]
+    private static let style = HTMLTheme.stylesheet + text(PackageResources.dashboard_css)
+
+    /// - Parameters:
+    ///   - document: has an empty element for the style and one for the script.
+    ///   - scripts: share one scope, in this order.
+    private static func page(
+        _ path: String, _ summary: String, _ document: [UInt8], scripts: [[UInt8]]
     ) -> Operation {
-        let type = type + "; charset=utf-8"
+        let script = scripts.map(text).joined()
+        let body = text(document)
+            .replacing("<style></style>", with: "<style>\(style)</style>")
+            .replacing("<script></script>", with: "<script>\(script)</script>")
+        var page = Response(type: "text/html; charset=utf-8", body: .bytes(Array(body.utf8)))
+        page.headers["Content-Security-Policy"] =
+            "default-src 'none'; script-src '\(digest(script))'; style-src '\(digest(style))'; "
+            + "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+            + "frame-ancestors 'none'"
+        page.headers["Referrer-Policy"] = "no-referrer"
         return Operation(
-            .get, path, summary, access: .anyone, answers: Operation.Answer(type: type)
-        ) { _ in
-            page(bytes, type)
-        }
+            .get, path, summary, access: .anyone,
+            answers: Operation.Answer(type: "text/html; charset=utf-8")
+        ) { [page] _ in page }
     }
 
-    private static func page(_ bytes: [UInt8], _ type: String) -> Response {
-        var response = Response(type: type, body: .bytes(bytes))
-        response.headers["Content-Security-Policy"] =
-            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-            + "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        return response
+    /// The source expression that allows an element's text (Content Security Policy Level 3, 2.3.1).
+    private static func digest(_ text: String) -> String {
+        "sha256-" + Data(SHA256.hash(Array(text.utf8).span)).base64EncodedString()
     }
+
+    private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 }

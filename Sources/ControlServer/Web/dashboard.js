@@ -239,7 +239,7 @@ async function everything() {
   await refresh();
   if (!$('main').hidden) { refreshFences().then(refreshIncidents); refreshScores(); refreshTalkers(); mutesShow(); enforcementShow(); }
 }
-// When all scripts are there.
+// When the functions of all files are there.
 addEventListener('DOMContentLoaded', () => {
   theme();
   everything();

@@ -5,7 +5,7 @@
 const forgedName = 'addresses that may be forged', scannedName = 'scanned addresses';
 let contacts = [];
 async function refreshContacts() {
-  try { contacts = await read('/api/v1/contacts'); } catch { return; }
+  try { contacts = await read('/api/v1/contacts'); } catch { mapped = ''; return; }
   drawMap();
 }
 // Those that an incident acts on, and how many more. Of many, those without a name are only counted.
