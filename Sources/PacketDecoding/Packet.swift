@@ -153,7 +153,8 @@ public enum PacketType: UInt8, Sendable, BitwiseCopyable {
     case unknown = 255
 }
 
-/// The features of one DNS message (RFC 1035).
+/// The features of one DNS message (RFC 1035). From `nameEntropyHundredths` to `listedName`, those of
+/// the name are of questions only, unless they say otherwise.
 public struct DNSMessage: Sendable, BitwiseCopyable {
     public var kind: Kind = .none
     /// RCODE; 3 is NXDOMAIN.
@@ -170,7 +171,7 @@ public struct DNSMessage: Sendable, BitwiseCopyable {
     /// byte; of the whole name if it has no more than two labels. Without the digits of an address
     /// that it begins with, as in questions to block lists.
     public var nameEntropyHundredths: UInt16 = 0
-    /// Of the whole lower-cased name.
+    /// Of the whole lower-cased name; not of an answer, unless it is NXDOMAIN.
     public var nameDigest = NameDigest.none
     /// Whether the first question's name stands for an address (`in-addr.arpa`, `ip6.arpa`).
     public var isReverse = false

@@ -66,7 +66,9 @@ package struct FrameIntake: ~Copyable {
     }
 
     /// Releases the packets captured up to `horizon`.
-    package mutating func release(until horizon: Timestamp) { merge.release(until: horizon) }
+    package mutating func release(until horizon: Timestamp) {
+        if isHolding { merge.release(until: horizon) }
+    }
 
     /// Advances to the next released packet; returns false if there is none.
     package mutating func next() -> Bool {
@@ -74,6 +76,6 @@ package struct FrameIntake: ~Copyable {
             isReady = false
             return true
         }
-        return merge.next(into: &packet)
+        return isHolding && merge.next(into: &packet)
     }
 }

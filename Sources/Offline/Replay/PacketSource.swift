@@ -162,7 +162,7 @@ struct PacketSource: ~Copyable, BatchSource {
 
     private mutating func readName(_ packet: Packet, _ frame: CapturedFrame) {
         let digest = packet.dns.nameDigest
-        guard counts.nameTexts.count < NameJudge.nameLimit,
+        guard packet.dns.kind == .query, counts.nameTexts.count < NameJudge.nameLimit,
             input.knownNames?.contains(digest) == false, counts.nameTexts[digest] == nil
         else { return }
         // SAFETY: the frame's bytes are valid until the next one is read.

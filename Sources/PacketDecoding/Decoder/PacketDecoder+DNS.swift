@@ -48,6 +48,9 @@ extension PacketDecoder {
         // The offsets of the last two labels.
         var lastStart = 0
         var secondLastStart = 0
+        // What an answer repeats of its question is of interest only where it refuses it.
+        let isHashed =
+            options.describesNames && (message.kind == .query || message.responseCode == 3)
         var hasher = NameHasher()
         let start = at
         message.nameOffset = UInt16(truncatingIfNeeded: start)
@@ -61,7 +64,7 @@ extension PacketDecoder {
             }
             secondLastStart = lastStart
             lastStart = nameLength
-            if options.describesNames {
+            if isHashed {
                 // The length too: a label may have a dot in it.
                 hasher.append(UInt8(truncatingIfNeeded: length))
                 for offset in 0..<length {
@@ -79,8 +82,9 @@ extension PacketDecoder {
         message.nameLength = UInt8(truncatingIfNeeded: nameLength &- 1)
         message.dataLength = message.nameLength
         message.questionType = frame.u16(at &+ 1)
-        guard options.describesNames else { return true }
+        guard isHashed else { return true }
         message.nameDigest = hasher.digest()
+        guard message.kind == .query else { return true }
         message.isReverse = isReverse(
             frame, from: start, suffixAt: start &+ secondLastStart, count: nameLength,
             labels: Int(message.labelCount))
@@ -95,7 +99,7 @@ extension PacketDecoder {
             message.labelCount >= 34 && !message.isReverse
             && isHexadecimal(frame, from: start, labels: 32)
         if isOfAddress { message.dataLength &-= 48 }
-        if listedNames != nil, message.kind == .query {
+        if listedNames != nil {
             message.listedName = listedName(frame, from: start, count: nameLength)
         }
         let measured = message.labelCount > 2 ? secondLastStart : nameLength
