@@ -6,14 +6,15 @@ import IsolationForest
 /// What the reasons of a verdict rest on.
 ///
 /// Most verdicts only continue an incident and are never shown. The reasons of a window, an
-/// attribution by the forest and texts, are therefore made when they are asked for.
+/// attribution by the forest and texts, are therefore made when they are asked for. Windows are kept
+/// apart: a verdict, or its absence, is returned for each window, and moved as a whole each time.
 enum Grounds: Sendable {
     /// Reasons that were made with the verdict.
     case stated([Verdict.Reason])
     /// A window beyond its group's clean range.
-    case window(JudgedWindow)
+    indirect case window(JudgedWindow)
     /// A window that was compared with all others of a capture.
-    case ranked(RankedWindow)
+    indirect case ranked(RankedWindow)
 
     var reasons: [Verdict.Reason] {
         switch self {

@@ -29,49 +29,50 @@ public struct FlowUpdate: Sendable, BitwiseCopyable {
 
     public init() {}
 
-    /// The events of a packet; several may be set at once.
+    /// The events of a packet; several may be set at once. Computed, so that other modules have them
+    /// as constants.
     public struct Events: OptionSet, Sendable, BitwiseCopyable {
         public let rawValue: UInt16
-        public init(rawValue: UInt16) { self.rawValue = rawValue }
+        @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }
 
         /// The packet opened the flow: it is the flow's first, or the SYN of a TCP flow that began
         /// without one.
-        public static let started = Events(rawValue: 1)
+        @inlinable public static var started: Events { Events(rawValue: 1) }
         /// The packet travels from originator to responder.
-        public static let fromOriginator = Events(rawValue: 2)
+        @inlinable public static var fromOriginator: Events { Events(rawValue: 2) }
         /// The responder's first packet. Of a SYN/ACK, and with `.reset`: after a RST that refused
         /// the connection in the responder's name.
-        public static let answered = Events(rawValue: 4)
+        @inlinable public static var answered: Events { Events(rawValue: 4) }
         /// TCP: the three-way handshake is complete.
-        public static let established = Events(rawValue: 8)
+        @inlinable public static var established: Events { Events(rawValue: 8) }
         /// TCP: the responder answered the SYN with RST; SCTP: with ABORT; UDP: an ICMP unreachable
         /// came back.
-        public static let refused = Events(rawValue: 16)
+        @inlinable public static var refused: Events { Events(rawValue: 16) }
         /// TCP: RST by either side after the handshake.
-        public static let reset = Events(rawValue: 32)
+        @inlinable public static var reset: Events { Events(rawValue: 32) }
         /// TCP: both sides have sent FIN.
-        public static let finished = Events(rawValue: 64)
+        @inlinable public static var finished: Events { Events(rawValue: 64) }
         /// TCP: the payload was sent before.
-        public static let retransmission = Events(rawValue: 128)
+        @inlinable public static var retransmission: Events { Events(rawValue: 128) }
         /// The flow probably began before the capture: TCP without its SYN.
-        public static let midstream = Events(rawValue: 256)
+        @inlinable public static var midstream: Events { Events(rawValue: 256) }
         /// TCP: the packet that completed the handshake acknowledged the responder's sequence
         /// number, so its sender has received the answer.
-        public static let acknowledged = Events(rawValue: 512)
+        @inlinable public static var acknowledged: Events { Events(rawValue: 512) }
         /// TCP: the first FIN, or RST, of a connection that was established.
-        public static let closing = Events(rawValue: 1024)
+        @inlinable public static var closing: Events { Events(rawValue: 1024) }
         /// The responder refused a login. Each needs a message of the originator, which it
         /// acknowledges.
-        public static let loginRefused = Events(rawValue: 2048)
+        @inlinable public static var loginRefused: Events { Events(rawValue: 2048) }
         /// The same for a login that it granted.
-        public static let loginGranted = Events(rawValue: 4096)
+        @inlinable public static var loginGranted: Events { Events(rawValue: 4096) }
         /// With `.closing`: the responder granted or refused the originator's last attempt to log
         /// in. Together with `.loginAsked`: it answered in clear, and nobody tried to log in.
-        public static let loginDecided = Events(rawValue: 8192)
+        @inlinable public static var loginDecided: Events { Events(rawValue: 8192) }
         /// ICMP: the responder has sent far more echo replies than it was asked for.
-        public static let excessive = Events(rawValue: 16_384)
+        @inlinable public static var excessive: Events { Events(rawValue: 16_384) }
         /// With `.closing`: the originator's last message that may be an attempt to log in has no
         /// answer.
-        public static let loginAsked = Events(rawValue: 32_768)
+        @inlinable public static var loginAsked: Events { Events(rawValue: 32_768) }
     }
 }
