@@ -96,13 +96,17 @@ public struct Detector: Sendable {
     public private(set) var unscoredCount = 0
     private var unknownHosts = (second: Int.min, plain: 0, patterned: 0)
 
-    /// Continues the counts, evidence and slow scans of the detector that this one replaces.
+    /// Continues the counts, and what was seen over several windows, of the detector that this one
+    /// replaces.
     public mutating func resumeCounts(of other: Detector) {
         evidence = other.evidence
         raised = other.raised
         floods = other.floods
         peers = other.peers
         slowScans = other.slowScans
+        replicaScans = other.replicaScans
+        replicaRates = other.replicaRates
+        unknownHosts = other.unknownHosts
         scoredCount = other.scoredCount
         seenCount = other.seenCount
         scoreCounts = other.scoreCounts

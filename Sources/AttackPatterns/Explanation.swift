@@ -50,8 +50,13 @@ package enum Explanation {
 
     /// An amount with what is counted, which is singular after 1.
     private static func counted(_ amount: String, _ description: FeatureDescription) -> String {
-        let counts = description.counts
-        guard amount == "1" else { return "\(amount) \(counts)" }
+        amount == "1"
+            ? singulars[description.feature.rawValue] : "\(amount) \(description.counts)"
+    }
+
+    /// One of what each feature counts.
+    private static let singulars = Feature.allCases.map { feature in
+        let counts = FeatureSchema.description(of: feature).counts
         // The first plural of the text is what is counted.
         let found = plurals.compactMap { plural, singular in
             counts.firstRange(of: plural).map { (range: $0, singular: singular) }

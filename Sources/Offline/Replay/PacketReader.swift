@@ -19,9 +19,9 @@ import Workloads
 struct PacketReader: ~Copyable {
     enum Step: Sendable {
         /// Changes of address owners, as a monitor recorded them.
-        case names(WorkloadChange)
+        indirect case names(WorkloadChange)
         /// The monitor's notes about the ports of its node.
-        case ports(PortChange)
+        indirect case ports(PortChange)
         /// The capture's clock was set back before the next packet: windows and flows start again.
         case clockSetBack
         /// The next packet is in `packet`, and what it did to its flow in `update`.
