@@ -9,9 +9,11 @@ extension Pattern {
     /// or its target answers.
     private static let mostRetries: Float = 200
     private static let mostNewRetries: Float = 30
-    /// The most datagrams a second, each from a new port, that a client sends to one service inside
-    /// without waiting for answers.
-    private static let mostMeasurements: Float = 100
+    /// The most datagrams a second, each from a new port, that a client sends to a collector inside
+    /// that refuses them, and the services of a collector. One that takes them in silence gets as
+    /// many as a stream has.
+    private static let mostRefusedMeasurements: Float = 100
+    private static let mostCollectors: Float = 4
     /// The half-open connections a second by which a balancer checks one service, and all.
     private static let mostChecks: Float = 10
     private static let mostChecksOfAll: Float = 100
@@ -80,12 +82,18 @@ extension Pattern {
         guard window[.foreignSources] == 0 else { return 0 }
         let new = min(Float(window.newUnanswered), window.unanswered)
         let usual = window.unanswered - new
-        // Of one service inside, which refuses or only takes them.
+        // Of few services inside, which refuse or only take them.
         let areMeasurements =
             (window.oneSided.refusedInside >= 1 || window[.newOutsidePeers] == 0)
-            && window[.newEdges] <= 1
+            && window[.newEdges] <= Self.mostCollectors
             && Float(window.datagramFlows) * 10 >= window[.flows] * 7
-        let most = areMeasurements ? Self.mostMeasurements : Self.mostNewRetries
+        let isTaken =
+            areMeasurements && window.oneSided.refused == 0
+            && window.peakPackets < Self.mostStreamed
+        let most =
+            isTaken
+            ? Self.mostStreamed
+            : areMeasurements ? Self.mostRefusedMeasurements : Self.mostNewRetries
         return (usual <= mostUsualRetries(window) ? usual : 0)
             + (new <= most * Float(window.scale.seconds) ? new : 0)
     }
@@ -125,6 +133,14 @@ extension Pattern {
     /// Why a window of a scan or a flood does not prove that its subject did that, as text that
     /// follows a reason; nil if it does.
     package static func requestDoubt(about window: Window, _ pattern: Pattern) -> String? {
+        if pattern == .spoofing {
+            return window.isAnnounced
+                ? "; not fenced: it announced the address, and nobody else has used it since" : nil
+        }
+        // Who writes an ARP request can write any MAC address into it.
+        if pattern == .arpSweep, window.evidence != .port {
+            return "; not fenced: without its port, the MAC address may be another's"
+        }
         if let text = sightDoubt(about: window, pattern) { return text }
         guard pattern == .verticalScan || pattern == .horizontalScan else { return nil }
         // Handshakes of the owner of an address with the services that it uses prove nothing about

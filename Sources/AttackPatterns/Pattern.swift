@@ -245,7 +245,10 @@ public enum Pattern: String, CaseIterable, Sendable {
         let spoofed = spoofing.strength(in: window, isAnomalous: isAnomalous)
         let plain = strongest(of: window, isAnomalous) { $0.mayFence && $0 != excluded }
         if spoofed >= 1 {
-            guard let plain, plain.strength >= fenceStrength, isWeak(spoofed, window) else {
+            // An address that it announced, and nobody else uses, hides no attack either.
+            guard let plain, plain.strength >= fenceStrength,
+                isWeak(spoofed, window) || window.isAnnounced
+            else {
                 return (.spoofing, spoofed)
             }
             return plain

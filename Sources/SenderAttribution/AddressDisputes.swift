@@ -44,6 +44,10 @@ package struct AddressDisputes: Sendable {
         /// Changes between holder and taker in the use of the address.
         var turns = 0
         var isHoldersTurn = false
+        /// When the holder announced that it has the address again, and whether the taker has used
+        /// it since.
+        var returned: Timestamp?
+        var isInsisted = false
 
         package init(
             takeover: Takeover, packet: Packet, sender: MACBindingTable.Sender, taker: Station,
@@ -67,6 +71,20 @@ package struct AddressDisputes: Sendable {
     private static let turnsNeeded = 3
     /// Without a claim for so long, a dispute is over.
     private static let quiet = Interval.seconds(60)
+    /// Packets of the holder that were under way when the address was claimed.
+    private static let underWay = Interval.milliseconds(500)
+
+    /// An address that a station announces, which another holds.
+    private struct Claim {
+        var address: IPAddress
+        var taker: Station
+        var time: Timestamp
+        /// When another station used the address.
+        var opposed: Timestamp?
+    }
+
+    /// The newest claims, the oldest first.
+    private var claims: [Claim] = []
 
     private var open: [Dispute] = []
     /// The takers of addresses, so that their next claims need no further proof.
@@ -75,7 +93,45 @@ package struct AddressDisputes: Sendable {
 
     package init() {}
 
-    package var isEmpty: Bool { open.isEmpty }
+    package var isEmpty: Bool { open.isEmpty && claims.isEmpty }
+
+    /// Whether a station announced an address, and no other has used it since.
+    package func isUnopposed(_ address: IPAddress, by station: Station) -> Bool {
+        claims.contains {
+            $0.address == address && $0.taker.isSame(as: station) && $0.opposed == nil
+        }
+    }
+
+    private mutating func claim(_ address: IPAddress, by taker: Station, at time: Timestamp) {
+        if let index = claims.firstIndex(where: { $0.address == address }) {
+            if claims[index].taker.isSame(as: taker) {
+                guard let opposed = claims[index].opposed, time - opposed > Self.quiet else {
+                    return
+                }
+            }
+            claims.remove(at: index)
+        } else if claims.count >= Self.limit {
+            claims.removeFirst()
+        }
+        claims.append(Claim(address: address, taker: taker, time: time))
+    }
+
+    /// Notes that a station uses an address. A holder that announces it has got it back.
+    private mutating func note(_ packet: Packet, from station: Station) {
+        guard let index = claims.firstIndex(where: { $0.address == packet.source }),
+            !claims[index].taker.isSame(as: station)
+        else { return }
+        if Self.isAnnouncement(packet), claims[index].opposed == nil {
+            claims.remove(at: index)
+        } else if packet.time - claims[index].time >= Self.underWay {
+            claims[index].opposed = packet.time
+        }
+    }
+
+    /// Whether a packet is an ARP request of a host for its own address.
+    private static func isAnnouncement(_ packet: Packet) -> Bool {
+        packet.arpOperation == 1 && packet.source == packet.destination
+    }
 
     /// Whether this station was shown to have taken that address, or MAC address, lately.
     package mutating func isDecided(
@@ -94,6 +150,9 @@ package struct AddressDisputes: Sendable {
     /// Opens a dispute, or notes another claim in it.
     package mutating func add(_ dispute: Dispute) {
         let time = dispute.packet.time
+        if dispute.takeover.kind != .macAddress {
+            claim(dispute.takeover.address, by: dispute.taker, at: time)
+        }
         for index in open.indices where isSame(open[index], dispute) {
             open[index].last = time
             open[index].takeover.count += 1
@@ -118,6 +177,7 @@ package struct AddressDisputes: Sendable {
     ///
     /// - Returns: a dispute that this packet decides against the taker.
     package mutating func decide(_ packet: Packet, from station: Station) -> Dispute? {
+        note(packet, from: station)
         var index = 0
         while index < open.count {
             if packet.time - open[index].last > Self.quiet {
@@ -128,7 +188,8 @@ package struct AddressDisputes: Sendable {
                 noteUse(packet, index, byHolder: false)
             } else if open[index].holder.isSame(as: station) {
                 noteUse(packet, index, byHolder: true)
-                if isProven(index, at: packet.time) {
+                noteReturn(packet, index)
+                if isProven(index, by: packet) {
                     let dispute = open.remove(at: index)
                     remember(dispute, at: packet.time)
                     return dispute
@@ -140,22 +201,43 @@ package struct AddressDisputes: Sendable {
     }
 
     private mutating func noteUse(_ packet: Packet, _ index: Int, byHolder: Bool) {
-        let takeover = open[index].takeover
-        let uses =
-            takeover.kind == .macAddress
-            ? packet.sourceMAC == takeover.holder
-            : packet.source == takeover.address
-                || packet.icmpType == 136 && packet.quotedSource == takeover.address
-        guard uses, open[index].isHoldersTurn != byHolder else { return }
+        guard Self.uses(packet, open[index].takeover) else { return }
+        if !byHolder, let returned = open[index].returned,
+            packet.time - returned >= Self.underWay
+        {
+            open[index].isInsisted = true
+        }
+        guard open[index].isHoldersTurn != byHolder else { return }
         open[index].isHoldersTurn = byHolder
         open[index].turns += 1
         if !byHolder { open[index].last = packet.time }
     }
 
-    private func isProven(_ index: Int, at time: Timestamp) -> Bool {
-        open[index].isStated
-            ? time - open[index].packet.time >= open[index].delay
-            : open[index].turns >= Self.turnsNeeded
+    private static func uses(_ packet: Packet, _ takeover: Takeover) -> Bool {
+        takeover.kind == .macAddress
+            ? packet.sourceMAC == takeover.holder
+            : packet.source == takeover.address
+                || packet.icmpType == 136 && packet.quotedSource == takeover.address
+    }
+
+    /// Notes that the holder of a service address announces that it has it again.
+    private mutating func noteReturn(_ packet: Packet, _ index: Int) {
+        let takeover = open[index].takeover
+        guard open[index].returned == nil, !takeover.isGateway, takeover.kind != .macAddress,
+            packet.source == takeover.address, Self.isAnnouncement(packet)
+        else { return }
+        open[index].returned = packet.time
+    }
+
+    /// Whether a packet of the holder shows that it has not given the address up. A gateway seldom
+    /// uses its own.
+    private func isProven(_ index: Int, by packet: Packet) -> Bool {
+        // Its own again: no proof, unless both use it.
+        if open[index].returned != nil, !open[index].isInsisted { return false }
+        guard open[index].isStated else { return open[index].turns >= Self.turnsNeeded }
+        return packet.time - open[index].packet.time >= open[index].delay
+            && (open[index].takeover.isGateway || open[index].holder.port == Station.node
+                || Self.uses(packet, open[index].takeover))
     }
 
     /// Records a takeover that needs no answer of the holder.
@@ -168,17 +250,20 @@ package struct AddressDisputes: Sendable {
     /// Forgets the claims of ports that are gone, and on their addresses.
     package mutating func remove(_ ports: Set<UInt32>) {
         open.removeAll { ports.contains($0.taker.port) || ports.contains($0.holder.port) }
+        claims.removeAll { ports.contains($0.taker.port) }
         decided.removeAll { ports.contains($0.taker.port) }
     }
 
     /// Forgets the claims on an address whose holder an engine or the kernel names.
     package mutating func settle(_ address: IPAddress) {
         open.removeAll { $0.takeover.kind != .macAddress && $0.takeover.address == address }
+        claims.removeAll { $0.address == address }
         decided.removeAll { $0.address == address && $0.mac == .zero }
     }
 
     package mutating func removeAll() {
         open.removeAll()
+        claims.removeAll()
         decided.removeAll()
     }
 }

@@ -314,6 +314,8 @@ public struct MACBindingTable: Sendable {
     }
 
     /// Whether `mac` answered DHCP clients in training.
+    package var hasDHCPServer: Bool { records.values.contains { $0.isDHCPServer } }
+
     package func isDHCPServer(_ mac: MACAddress) -> Bool { records[mac]?.isDHCPServer == true }
 
     /// Records in training that a MAC address answers DHCP clients.

@@ -40,15 +40,77 @@ struct CheckTests {
         #expect(!outcome.alerts.contains { $0.pattern == "address_scan" }, "\(outcome)")
     }
 
-    /// A sweep that finds four of thirty, once or again and again.
-    @Test(arguments: [1, 10], [true, false])
-    func aSweepThatFindsFewIsFenced(rounds: Int, isRefused: Bool) throws {
+    /// Most members are down, or all of them: whoever tries each again and again is alerted.
+    @Test(arguments: [15, 26, 30], [true, false])
+    func checksOfMembersMostOfWhichAreDown(down: Int, isRefused: Bool) throws {
+        for hasPort in [true, false] {
+            let balancer = Member("10.60.1.71", port: hasPort ? "veth-balancer" : nil)
+            var traffic = Attack()
+            Self.check(balancer, down: down, rounds: 10, isRefused: isRefused, in: &traffic)
+            let outcome = try bench.judge(traffic)
+            #expect(outcome.fenced.isEmpty, "\(outcome)")
+            #expect(!outcome.alerts(on: balancer.address).isEmpty, "\(outcome)")
+        }
+    }
+
+    /// A sidecar tries all endpoints at once, three times each, every five seconds.
+    @Test(arguments: [true, false]) func retriesToAllEndpoints(isRefused: Bool) throws {
+        let sidecar = Member("10.60.1.71", port: "veth-sidecar")
+        var traffic = Attack()
+        Self.check(sidecar, down: 0, rounds: 0, isRefused: true, in: &traffic)
+        for number in 0..<25 * 3 * 8 {
+            let (round, try_) = (number / 75, number % 75)
+            let time = 0.1 + Double(round) * 5 + Double(try_) / 500
+            let to = Member("10.60.4.\(22 + try_ % 25)", port: "veth-\(try_ % 25)")
+            let source = UInt16(20_000 + number)
+            traffic.tcp(at: time, sidecar, to, source, 8080)
+            guard isRefused else { continue }
+            traffic.tcp(
+                at: time + 0.000_2, to, sidecar, 8080, source, flags: 0x14, sequence: 0,
+                acknowledgment: 1001)
+        }
+        let outcome = try bench.judge(traffic)
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+        #expect(!outcome.alerts(on: sidecar.address).isEmpty, "\(outcome)")
+    }
+
+    /// A sweep that finds four of thirty, as soon as it is clear that it does not repeat them.
+    @Test(arguments: [true, false]) func aSweepThatFindsFewIsFenced(isRefused: Bool) throws {
         var attack = Attack()
         Self.check(
-            .offender.at("veth-offender"), down: 26, rounds: rounds, isRefused: isRefused,
-            in: &attack)
+            .offender.at("veth-offender"), down: 26, rounds: 1, isRefused: isRefused, in: &attack)
         let outcome = try bench.judge(attack)
-        #expect(outcome.fenced.contains("port:veth-offender"), "\(outcome)")
+        expectFenced(outcome, "port:veth-offender")
+    }
+
+    /// A sweep of more hosts than a service has members is not waited for, nor is one of two hosts'
+    /// ports.
+    @Test(arguments: [true, false]) func aBiggerSweepIsFencedAtOnce(isOfHosts: Bool) throws {
+        let offender = Member.offender.at("veth-offender")
+        var attack = Attack()
+        Self.check(offender, down: 0, rounds: 0, isRefused: true, in: &attack)
+        for number in 0..<80 {
+            let to = Member(
+                "10.60.4.\(isOfHosts ? 22 + number : 22 + number % 2)",
+                port: "veth-\(isOfHosts ? number : number % 2)")
+            let port = UInt16(isOfHosts ? 8080 : 1 + number)
+            attack.tcp(at: 0.1 + Double(number) / 50, offender, to, 54_321, port)
+            attack.tcp(
+                at: 0.1 + Double(number) / 50 + 0.000_2, to, offender, port, 54_321, flags: 0x14,
+                sequence: 0, acknowledgment: 1001)
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced == ["port:veth-offender"], "\(outcome)")
+        #expect(outcome.firstFence?.contains("T01:15:0") == true, "\(outcome)")
+    }
+
+    /// A window of a minute has packets of the sample, which has no ports.
+    private func expectFenced(
+        _ outcome: Outcome, _ port: String, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        #expect(
+            [[port], [Member.offender.address]].contains(outcome.fenced), "\(outcome)",
+            sourceLocation: sourceLocation)
     }
 
     /// A sweep beside many accepted connections to one new service of an accomplice.
@@ -62,6 +124,6 @@ struct CheckTests {
                 port: 7000)
         }
         let outcome = try bench.judge(attack)
-        #expect(outcome.fenced == ["port:v1"], "\(outcome)")
+        expectFenced(outcome, "port:v1")
     }
 }

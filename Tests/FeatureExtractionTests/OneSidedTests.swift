@@ -6,27 +6,31 @@ import Timestamps
 struct OneSidedWindowTests {
     /// The stretches that datagrams at a constant rate complete.
     private func stretches(
-        _ count: Int, every milliseconds: UInt32
-    ) -> [(start: UInt32, isFirst: Bool)] {
-        var progress = FlowProgress()
-        return (0..<UInt32(count)).compactMap { progress.step(at: $0 * milliseconds) }
+        _ count: Int, every milliseconds: UInt32, isUsual: Bool = false
+    ) -> [(isSlow: Bool, isFirst: Bool)] {
+        var progress = FlowProgress(isUsual: isUsual)
+        let found = (0..<UInt32(count)).compactMap { progress.step(at: $0 * milliseconds) }
+        #expect(progress.isUsual == isUsual && !progress.isOver)
+        return found
     }
 
-    @Test func aStreamIsCountedInStretches() {
-        let sound = stretches(100, every: 20)
-        #expect(sound.map(\.start) == [0, 620, 1260])
+    @Test(arguments: [true, false]) func aStreamIsCountedInStretches(isUsual: Bool) {
+        let sound = stretches(100, every: 20, isUsual: isUsual)
+        #expect(sound.map(\.isSlow) == [true, true, true])
         #expect(sound.map(\.isFirst) == [true, false, false])
-        #expect(stretches(31, every: 20).isEmpty)
+        #expect(stretches(31, every: 20, isUsual: isUsual).isEmpty)
     }
 
-    @Test func aFasterFlowIsNone() {
-        #expect(stretches(10_000, every: 1).isEmpty)
+    @Test func aFasterFlowHasFastStretches() {
+        let fast = stretches(320, every: 1)
+        #expect(fast.count == 10 && !fast.contains { $0.isSlow || $0.isFirst })
     }
 
-    /// A burst at its start does not keep a stream from being one.
+    /// A burst at its start does not keep a stream from being a slow one.
     @Test func aStreamMayBeginWithABurst() {
         var progress = FlowProgress()
-        for _ in 0..<40 { #expect(progress.step(at: 0) == nil) }
+        let burst = (0..<40).compactMap { _ in progress.step(at: 0) }
+        #expect(burst.map(\.isSlow) == [false])
         let later = (1...64).compactMap { progress.step(at: 20 * $0) }
         #expect(later.map(\.isFirst) == [true, false])
     }
@@ -60,53 +64,36 @@ struct OneSidedWindowTests {
         #expect(fallbacks.take(1, second: 11) == 77)
         #expect(fallbacks.take(1, second: 11) == nil)
         fallbacks.note(1, 77, second: 12)
-        #expect(fallbacks.take(1, second: 16) == nil)
+        #expect(fallbacks.take(1, second: 17) == nil)
     }
 }
 
-struct OpeningBurstsTests {
+struct AwaitedAnswersTests {
     private static func time(_ milliseconds: Int) -> Timestamp {
         Timestamp(second: 100) + .milliseconds(milliseconds)
     }
 
-    /// Flows at constant intervals, all without an answer.
-    private static func bursts(
-        _ count: Int, every milliseconds: Int, isFar: Bool = false
-    ) -> OpeningBursts {
-        var bursts = OpeningBursts()
-        for number in 0..<count { bursts.note(time(number * milliseconds), isFar: isFar) }
-        return bursts
+    @Test func flowsWaitForFourSeconds() {
+        var awaited = AwaitedAnswers()
+        #expect(awaited.waiting(40, at: 100) == 40)
+        awaited.endSecond(100, pending: 40)
+        #expect(awaited.waiting(0, at: 101) == 40)
+        awaited.noteAnswer(Self.time(5))
+        awaited.noteAnswer(Self.time(-900))
+        awaited.endSecond(101, pending: 7)
+        #expect(awaited.waiting(2, at: 102) == 48)
+        #expect(awaited.waiting(0, at: 103) == 46)
+        #expect(awaited.waiting(0, at: 104) == 7)
+        #expect(awaited.waiting(0, at: 105) == 0)
     }
 
-    @Test func aBurstWaitsForTwoSeconds() {
-        var bursts = Self.bursts(40, every: 1)
-        #expect(bursts.waiting(40, at: 100) == 40)
-        bursts.endSecond(100, pending: 40)
-        #expect(bursts.waiting(0, at: 101) == 40)
-        bursts.noteAnswer(Self.time(5), in: 101)
-        bursts.noteAnswer(Self.time(-900), in: 101)
-        #expect(bursts.waiting(0, at: 101) == 39)
-        bursts.endSecond(101, pending: 0)
-        #expect(bursts.waiting(0, at: 102) == 0)
-    }
-
-    /// Answers from outside may be late however the questions are spread.
-    @Test func whatGoesOutsideWaits() {
-        #expect(Self.bursts(9, every: 100, isFar: true).waiting(9, at: 100) == 9)
-        #expect(Self.bursts(9, every: 100).waiting(9, at: 100) == 0)
-    }
-
-    /// The second after it may have had no end of its own.
+    /// A second takes the place of the one four seconds before, whose flows wait no longer.
     @Test func anOlderSecondIsOver() {
-        var bursts = Self.bursts(40, every: 1)
-        bursts.endSecond(100, pending: 40)
-        #expect(bursts.waiting(0, at: 102) == 0)
-    }
-
-    /// Nine in a tenth of a second are none, nor is what is answered.
-    @Test func otherFlowsAreNone() {
-        #expect(Self.bursts(90, every: 12).waiting(90, at: 100) == 0)
-        #expect(Self.bursts(90, every: 11).waiting(90, at: 100) > 80)
-        #expect(Self.bursts(40, every: 1).waiting(3, at: 100) == 3)
+        var awaited = AwaitedAnswers()
+        awaited.endSecond(100, pending: 40)
+        awaited.endSecond(104, pending: 3)
+        awaited.noteAnswer(Self.time(5))
+        #expect(awaited.waiting(0, at: 104) == 0)
+        #expect(awaited.waiting(0, at: 105) == 3)
     }
 }

@@ -110,6 +110,15 @@ extension HostState {
 }
 
 extension HostState {
+    /// The most packets a second that it sent in a bucket of `scale`.
+    func peakPackets(_ scale: Scale) -> Float {
+        var most: UInt64 = 0
+        for index in scale.ringOffset..<scale.ringOffset + scale.bucketCount {
+            most = max(most, ring[index]?.low(.packetsOut) ?? 0)
+        }
+        return Float(most) / Float(scale.bucketSeconds)
+    }
+
     /// The flows without those of UDP in the three buckets of the long window with the most.
     var burstFlows: UInt64 {
         var most: (UInt64, UInt64, UInt64) = (0, 0, 0)
@@ -132,11 +141,8 @@ extension HostState {
 /// Answers that are on their way.
 extension HostState {
     /// Counts a flow that is opened in the current second.
-    ///
-    /// - Parameter isFar: whether its receiver is outside.
-    mutating func expectAnswer(_ start: Timestamp, isNew: Bool, isFar: Bool) {
+    mutating func expectAnswer(_ start: Timestamp, isNew: Bool) {
         pending &+= 1
-        bursts.note(start, isFar: isFar)
         guard Self.isLate(start) else { return }
         underWay &+= 1
         newUnderWay &+= isNew ? 1 : 0
@@ -152,7 +158,7 @@ extension HostState {
 
     /// Waits for no more answers: the second has ended.
     mutating func endSecond(_ second: Int) {
-        bursts.endSecond(second, pending: pending)
+        awaited.endSecond(second, pending: UInt32(clamping: pending))
         (pending, underWay, newUnderWay) = (0, 0, 0)
         acknowledgedBefore = (acknowledged.all, second)
         acknowledged = (0, 0)

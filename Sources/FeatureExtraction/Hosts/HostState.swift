@@ -156,6 +156,9 @@ struct HostState: Sendable {
     var cardSecond = Int.min / 2
     /// The last second in which it used an address of another known host.
     var othersSecond = Int.min / 2
+    /// The last second in which it used a foreign address that it had not announced, or that
+    /// another station uses, too.
+    var secretSecond = Int.min / 2
     /// The first host that completed a handshake with it on a pair that is not in the baseline; 0:
     /// none.
     var witness: UInt64 = 0
@@ -165,7 +168,7 @@ struct HostState: Sendable {
     /// ends; and of these, those on new pairs.
     var underWay: UInt32 = 0
     var newUnderWay: UInt32 = 0
-    var bursts = OpeningBursts()
+    var awaited = AwaitedAnswers()
     /// Connections whose answer it acknowledged in the current second; in its last half; and in an
     /// earlier second.
     var acknowledged: (all: UInt32, late: UInt32) = (0, 0)

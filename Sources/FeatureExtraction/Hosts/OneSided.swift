@@ -5,7 +5,7 @@ struct OneSidedWindow: Sendable {
         /// As novel, pairs inside that refused datagrams; otherwise connections outside on which
         /// their opener went on.
         case used
-        /// As novel, pairs on which a stream of datagrams began; otherwise its stretches.
+        /// As novel, pairs on which a slow stream of datagrams began; otherwise its stretches.
         case streams
         /// As novel, pairs that refused; otherwise those outside that accepted a connection.
         case answers
@@ -15,6 +15,16 @@ struct OneSidedWindow: Sendable {
         case checks
         /// Pairs outside that accepted a connection over IPv6.
         case overIPv6
+        /// As novel, pairs outside that answered; otherwise all that were tried. One for each
+        /// family, so that IPv4 does not speak for IPv6.
+        case outside
+        case outsideIPv6
+        /// Of those of datagrams to ports from 1024 on, the same.
+        case datagrams
+        /// The tries of each pair, those of two seconds once.
+        case rounds
+        /// The fast stretches of streams.
+        case measurements
     }
 
     private var tables: [DistinctWindow] = []
@@ -38,6 +48,12 @@ struct OneSidedWindow: Sendable {
         (contacts.besideHTTPS, contacts.besideIPv4) = counts(.replaced, scale, second)
         (contacts.checks, contacts.answeredChecks) = counts(.checks, scale, second)
         contacts.acceptedOverIPv6 = counts(.overIPv6, scale, second).other
+        let (four, six) = (counts(.outside, scale, second), counts(.outsideIPv6, scale, second))
+        contacts.outside = PeerCounts(tried: four.other, answered: four.novel)
+        contacts.outsideIPv6 = PeerCounts(tried: six.other, answered: six.novel)
+        (contacts.datagrams, contacts.answeredDatagrams) = counts(.datagrams, scale, second)
+        contacts.rounds = counts(.rounds, scale, second).other
+        contacts.fastStretches = counts(.measurements, scale, second).other
         return contacts
     }
 
@@ -51,19 +67,25 @@ struct OneSidedWindow: Sendable {
 
 /// How far the opener of a flow went on without an answer.
 struct FlowProgress: Sendable {
-    /// Datagrams of a stretch of a stream, and the least milliseconds that it lasts: sound and
-    /// pictures are no faster.
+    /// Datagrams of a stretch of a stream, and the milliseconds from which it is a slow one: sound
+    /// and pictures are no faster.
     static let stretch: UInt32 = 32
     private static let leastMilliseconds: UInt32 = 64
     private static let end: UInt32 = 0xFF
+    private static let usual: UInt32 = 0x40
     private static let hasBegun: UInt32 = 0x80
 
-    /// The datagrams of the stretch in the low seven bits, then whether one was completed; above,
-    /// the milliseconds from the flow's start to that of the stretch.
+    /// The datagrams of the stretch in the low six bits, then whether the pair is in the baseline,
+    /// and whether a slow stretch was completed; above, the milliseconds from the flow's start to
+    /// that of the stretch.
     private var word: UInt32 = 0
+
+    /// - Parameter isUsual: whether the pair is in the baseline: only stretches are counted.
+    init(isUsual: Bool = false) { word = isUsual ? Self.usual : 0 }
 
     /// Whether nothing more is worth noting.
     var isOver: Bool { word & 0xFF == Self.end }
+    var isUsual: Bool { word & Self.usual != 0 }
 
     mutating func finish() { word = Self.end }
 
@@ -84,29 +106,26 @@ struct FlowProgress: Sendable {
     /// Counts a datagram.
     ///
     /// - Parameter time: milliseconds since the flow's start.
-    /// - Returns: nil unless it completes a stretch; otherwise the start of the stretch, which no
-    ///   other stretch of the flow has, and whether it is the first.
-    mutating func step(at time: UInt32) -> (start: UInt32, isFirst: Bool)? {
+    /// - Returns: nil unless it completes a stretch; otherwise whether that is a slow one, and
+    ///   whether it is the first slow one.
+    mutating func step(at time: UInt32) -> (isSlow: Bool, isFirst: Bool)? {
         let start = word >> 8
-        let steps = (word & 0x7F) + 1
-        let begun = word & Self.hasBegun
+        let steps = (word & 0x3F) + 1
+        let flags = word & (Self.usual | Self.hasBegun)
         guard steps == Self.stretch else {
-            word = start << 8 | begun | steps
+            word = start << 8 | flags | steps
             return nil
         }
-        guard (time &- start) & 0xFF_FFFF >= Self.leastMilliseconds else {
-            word = time << 8 | begun
-            return nil
-        }
-        word = time << 8 | Self.hasBegun
-        return (start, begun == 0)
+        let isSlow = (time &- start) & 0xFF_FFFF >= Self.leastMilliseconds
+        word = time << 8 | flags | (isSlow ? Self.hasBegun : 0)
+        return (isSlow, isSlow && flags & Self.hasBegun == 0)
     }
 }
 
 /// Who tried a site over IPv6 in vain, until the same station is answered over IPv4. A table of
 /// fixed size: a newer station may replace an older one.
 struct FamilyFallbacks: Sendable {
-    private static let seconds = 3
+    private static let seconds = 4
 
     private struct Place {
         var key: UInt64 = 0

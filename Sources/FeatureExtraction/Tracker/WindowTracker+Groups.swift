@@ -23,7 +23,7 @@ extension WindowTracker {
         let sender = sender(of: packet)
         guard !sender.isNobody, let slot = slot(of: sender, packet) else { return }
         if sender.isForeign, !isPing {
-            noteForeign(packet.source, slot, isOthers: sender.isOthers)
+            noteForeign(packet, slot, isOthers: sender.isOthers)
         }
         countBeyondRate(packet, slot, isForAll: true)
     }

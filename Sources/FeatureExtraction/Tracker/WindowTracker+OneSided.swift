@@ -12,16 +12,47 @@ extension WindowTracker {
     /// A later refusal may be the end of a stream.
     private static let earlyRefusal = Interval.seconds(2)
 
-    /// Follows a flow that is opened, and whose pair or outside address is not in the baseline.
-    mutating func follow(_ packet: Packet, _ flow: Int32, _ tag: UInt32, _ slot: Int) {
-        guard flow >= 0 else { return }
+    /// Tries of a pair within so many seconds are one: of one request, or of one probe.
+    private static let roundSeconds = 2
+
+    /// Follows a flow that is opened.
+    ///
+    /// - Parameters:
+    ///   - isNew: whether its pair or outside address is not in the baseline; only the datagrams of
+    ///   others are counted.
+    ///   - isFar: whether its receiver is outside.
+    mutating func follow(
+        _ packet: Packet, _ flow: Int32, _ tag: UInt32, _ slot: Int, isNew: Bool, isFar: Bool
+    ) {
+        guard flow >= 0, isNew || packet.ipProtocol == 17 else { return }
         let flow = Int(flow)
         if flow >= progress.count {
             progress += [FlowProgress](
                 repeating: .over, count: max(flow + 1, progress.count * 2) - progress.count)
         }
-        progress[flow] = FlowProgress()
+        progress[flow] = FlowProgress(isUsual: !isNew)
+        guard isNew else { return }
+        noteContact(packet, slot, isFar: isFar)
         noteTry(packet, tag, slot)
+    }
+
+    /// Notes a try of a pair, of a host that has more than one such contact.
+    private mutating func noteContact(_ packet: Packet, _ slot: Int, isFar: Bool) {
+        guard hosts[slot].newContacts.count > 1 else { return }
+        let key = HostState.keys(of: packet).edge
+        let round = UInt64(bitPattern: Int64(second / Self.roundSeconds))
+        hosts[slot].oneSided.note(.rounds, key ^ DistinctWindow.mix(round), second: second)
+        guard isFar, !packet.isSTUN else { return }
+        hosts[slot].oneSided.note(
+            packet.destination.isIPv4 ? .outside : .outsideIPv6, key, second: second)
+        guard Self.mayBeOneWay(packet.ipProtocol, packet.destinationPort) else { return }
+        hosts[slot].oneSided.note(.datagrams, key, second: second)
+    }
+
+    /// Whether datagrams to a port may be of a protocol without answers. Those of well-known ports
+    /// have them.
+    private static func mayBeOneWay(_ ipProtocol: UInt8, _ port: UInt16) -> Bool {
+        ipProtocol == 17 && port >= 1024
     }
 
     /// Notes a packet on such a flow.
@@ -40,16 +71,17 @@ extension WindowTracker {
                 progress[flow].use()
             else { return }
             hosts[slot].oneSided.note(.used, HostState.keys(of: packet).edge, second: second)
-        case 17 where packet.destinationPort >= 1024:
+        case 17:
             let age = (packet.time - update.start).nanoseconds / 1_000_000
             guard let stretch = progress[flow].step(at: UInt32(truncatingIfNeeded: age)) else {
                 return
             }
             let key = HostState.keys(of: packet).edge
+            let time = UInt64(bitPattern: Int64(packet.time.nanoseconds))
             hosts[slot].oneSided.note(
-                .streams, key ^ UInt64(packet.sourcePort) << 32 ^ UInt64(stretch.start),
+                stretch.isSlow ? .streams : .measurements, key ^ DistinctWindow.mix(time),
                 second: second)
-            if stretch.isFirst {
+            if stretch.isFirst, packet.destinationPort >= 1024, !progress[flow].isUsual {
                 hosts[slot].oneSided.note(.streams, key, second: second, isNovel: true)
             }
         default: break
@@ -72,18 +104,18 @@ extension WindowTracker {
         } else if packet.ipProtocol == 17, packet.isSTUN, port >= 1024 {
             hosts[slot].oneSided.note(.checks, key, second: second)
         }
-        if !packet.destination.isIPv4, packet.ipProtocol == 6, Self.isWeb(port), isOutside(packet),
-            let station = stationKey(of: slot)
+        if !packet.destination.isIPv4, packet.ipProtocol == 6, isOutside(packet),
+            let station = stationKey(of: slot, port)
         {
             fallbacks.note(station, tag, second: second)
         }
     }
 
-    private static func isWeb(_ port: UInt16) -> Bool { port == 443 || port == 80 }
-
-    private func stationKey(of slot: Int) -> UInt64? {
-        if hosts[slot].port != 0 { return UInt64(hosts[slot].port) << 48 }
-        return hosts[slot].mac == .zero ? nil : hosts[slot].mac.value
+    /// The key of a host's station and a service.
+    private func stationKey(of slot: Int, _ port: UInt16) -> UInt64? {
+        let service = DistinctWindow.mix(UInt64(port) + 1)
+        if hosts[slot].port != 0 { return UInt64(hosts[slot].port) << 48 ^ service }
+        return hosts[slot].mac == .zero ? nil : hosts[slot].mac.value ^ service
     }
 
     /// Notes the responder's first packet on such a flow.
@@ -91,6 +123,7 @@ extension WindowTracker {
         // Also one that does not acknowledge the SYN: it answers a blind acknowledgment.
         let isReset = packet.ipProtocol == 6 && packet.tcpFlags & 0x04 != 0
         guard isReset || update.events.contains(.answered) else { return }
+        if progress[Int(update.flow)].isUsual { return progress[Int(update.flow)].finish() }
         let key = Self.edge(answeredBy: packet)
         if isReset {
             return noteEarlyRefusal(
@@ -98,15 +131,18 @@ extension WindowTracker {
         }
         progress[Int(update.flow)].finish()
         if packet.ipProtocol == 17, packet.isSTUN {
-            hosts[slot].oneSided.note(.checks, key, second: second, isNovel: true)
+            return hosts[slot].oneSided.note(.checks, key, second: second, isNovel: true)
         }
-        if packet.ipProtocol == 6,
-            resolver.resolve(packet.source, in: graph).place == .outside
-        {
-            hosts[slot].oneSided.note(.answers, key, second: second)
-            if !packet.source.isIPv4 {
-                hosts[slot].oneSided.note(.overIPv6, key, second: second)
-            }
+        guard resolver.resolve(packet.source, in: graph).place == .outside else { return }
+        hosts[slot].oneSided.note(
+            packet.source.isIPv4 ? .outside : .outsideIPv6, key, second: second, isNovel: true)
+        if Self.mayBeOneWay(packet.ipProtocol, packet.sourcePort) {
+            hosts[slot].oneSided.note(.datagrams, key, second: second, isNovel: true)
+        }
+        guard packet.ipProtocol == 6 else { return }
+        hosts[slot].oneSided.note(.answers, key, second: second)
+        if !packet.source.isIPv4 {
+            hosts[slot].oneSided.note(.overIPv6, key, second: second)
         }
     }
 
@@ -120,7 +156,8 @@ extension WindowTracker {
         _ slot: Int, flow: Int32, after time: Interval, key: UInt64
     ) {
         let flow = Int(flow)
-        guard flow >= 0, flow < progress.count, !progress[flow].isOver, time < Self.earlyRefusal
+        guard flow >= 0, flow < progress.count, !progress[flow].isOver, !progress[flow].isUsual,
+            time < Self.earlyRefusal
         else { return }
         progress[flow].finish()
         hosts[slot].oneSided.note(.answers, key, second: second, isNovel: true)
@@ -143,10 +180,9 @@ extension WindowTracker {
             slot, flow: update.relatedFlow, after: packet.time - update.relatedStart, key: key)
     }
 
-    /// Notes that a host accepts a connection of the web: what failed before it, over QUIC or IPv6,
-    /// it replaces.
-    mutating func noteWeb(_ answer: Packet, _ slot: Int) {
-        guard Self.isWeb(answer.sourcePort) else { return }
+    /// Notes that a host accepts a connection: what failed before it, over QUIC or IPv6, it
+    /// replaces.
+    mutating func noteReplacement(_ answer: Packet, _ slot: Int) {
         if answer.sourcePort == 443 {
             if webPairs.contains(from: answer.destination, to: answer.source, second: second) {
                 var request = answer
@@ -156,7 +192,7 @@ extension WindowTracker {
             }
             webPairs.note(from: answer.source, to: answer.destination, second: second)
         }
-        if answer.source.isIPv4, let station = stationKey(of: slot),
+        if answer.source.isIPv4, let station = stationKey(of: slot, answer.sourcePort),
             let tag = fallbacks.take(station, second: second), let other = liveSlot(tag),
             resolver.resolve(answer.source, in: graph).place == .outside
         {

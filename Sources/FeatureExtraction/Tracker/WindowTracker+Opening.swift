@@ -13,6 +13,9 @@ extension WindowTracker {
         }
         arrivals.note(
             packet, second: second, isRouted: links.isRouter(packet.sourceMAC))
+        if packet.ipProtocol == 17, packet.sourcePort == 68 || packet.sourcePort == 546 {
+            noteDHCPClient(packet)
+        }
         let sender = sender(of: packet)
         if let tag = answer(packet, sender) { return tag }
         if isIdentification(packet) { return nil }
@@ -35,9 +38,9 @@ extension WindowTracker {
         let (tag, isNew) = charge(packet, peer, sender, slot)
         var tagged = update
         tagged.tag = tag
-        if isNew { follow(packet, update.flow, tag, slot) }
-        hosts[slot].expectAnswer(
-            packet.time, isNew: tag & Self.newEdgeBit != 0, isFar: peer.place == .outside)
+        follow(
+            packet, update.flow, tag, slot, isNew: isNew, isFar: peer.place == .outside)
+        hosts[slot].expectAnswer(packet.time, isNew: tag & Self.newEdgeBit != 0)
         count(packet, tagged)
         return tag
     }
@@ -73,7 +76,7 @@ extension WindowTracker {
         note(packet, novelty, peer, slot)
         if !sender.isForeign { noteRequested(packet, slot, isNew: novelty.isNewEdge) }
         if sender.isForeign, !isOwnIPv6(packet, sender, slot) {
-            noteForeign(packet.source, slot, isOthers: sender.isOthers)
+            noteForeign(packet, slot, isOthers: sender.isOthers)
         }
         if indicators != nil { noteListedAddress(packet, slot) }
         let tag =

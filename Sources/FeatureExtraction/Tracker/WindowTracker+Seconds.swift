@@ -129,6 +129,7 @@ extension WindowTracker {
         let sum = hosts[slot].sum(scale)
         window.forgedCount = Int(sum.low(.proof))
         window.usesOthers = hosts[slot].othersSecond > second - scale.seconds
+        window.isAnnounced = hosts[slot].secretSecond <= second - scale.seconds
         window.handshakeCount = Int(sum.high(.proof))
         window.resetCount = Int(sum.high(.nxdomain))
         window.outageCount = Int(sum.high(.logins))
@@ -158,8 +159,11 @@ extension WindowTracker {
         window.underWay = Float(hosts[slot].underWay)
         window.newUnderWay = Float(hosts[slot].newUnderWay)
         window.recent = Float(
-            hosts[slot].bursts.waiting(hosts[slot].pending, at: second))
+            hosts[slot].awaited.waiting(hosts[slot].pending, at: second))
         window.unused = Float(hosts[slot].unused(at: second, isEarly: false))
+        // Only a flood is measured by it.
+        window.peakPackets = window[.packetsOut] > 1000 ? hosts[slot].peakPackets(scale) : 0
+        window.recentNewEdges = hosts[slot].edges.count(.short, at: second, novel: true)
         window.answeredARP = hosts[slot].arpAnswers.count(scale, at: second)
         window.oneSided = hosts[slot].oneSided.contacts(scale, at: second)
         let new = sum.high(.newEdges)

@@ -20,7 +20,7 @@ extension WindowTracker {
             noteForwarding(packet, sender, slot)
             return
         }
-        noteForeign(packet.source, slot, isOthers: sender.isOthers)
+        noteForeign(packet, slot, isOthers: sender.isOthers)
         hosts[slot].now[.activity] &+= 1
         hosts[slot].now[.packetsOut] &+= 1
         hosts[slot].now[.bytesOut] &+= UInt64(packet.ipLength)
@@ -260,7 +260,7 @@ extension WindowTracker {
                 DistinctWindow.mix(packet.destination.low), second: second, isNovel: false)
             noteProbe(slot)
         }
-        if sender.isForeign { noteForeign(claimed, slot, isOthers: sender.isOthers) }
+        if sender.isForeign { noteForeign(packet, slot, isOthers: sender.isOthers) }
         hosts[slot].now[.activity] &+= 1
         hosts[slot].lastSecond = second
     }
@@ -283,8 +283,13 @@ extension WindowTracker {
             DistinctWindow.mix(reply.source.low), second: second, isNovel: false)
     }
 
-    mutating func noteForeign(_ source: IPAddress, _ slot: Int, isOthers: Bool) {
+    /// Notes a frame with another's source address.
+    mutating func noteForeign(_ packet: Packet, _ slot: Int, isOthers: Bool) {
+        let source = packet.source
         if isOthers { hosts[slot].othersSecond = second }
+        if !disputes.isUnopposed(source, by: station(of: packet)) {
+            hosts[slot].secretSecond = second
+        }
         hosts[slot].now[.proof] &+= 1
         hosts[slot].foreignSources.insert(
             source.high ^ DistinctWindow.mix(source.low), second: second, isNovel: false)

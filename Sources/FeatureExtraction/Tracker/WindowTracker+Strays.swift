@@ -70,7 +70,7 @@ extension WindowTracker {
         guard !sender.isNobody, !sender.isForeign || sender.evidence != .port,
             let slot = slot(of: sender, packet)
         else { return nil }
-        if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
+        if sender.isForeign { noteForeign(packet, slot, isOthers: sender.isOthers) }
         return slot
     }
 

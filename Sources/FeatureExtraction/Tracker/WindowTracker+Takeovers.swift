@@ -245,28 +245,42 @@ extension WindowTracker {
     /// An answer of a DHCP server.
     private mutating func noteServer(_ packet: Packet) {
         let station = station(of: packet)
-        guard station.port != Station.node, packet.sourceMAC != .zero,
-            !isRouter(station)
-        else { return }
+        guard packet.sourceMAC != .zero else { return }
         let isKnown =
-            links.isDHCPServer(station.mac)
-            && (station.port == 0 || ports.otherPort(ofMACOf: packet) == 0)
-        guard !isKnown else { return }
+            station.port == Station.node || isRouter(station)
+            || links.isDHCPServer(station.mac)
+                && (station.port == 0 || ports.otherPort(ofMACOf: packet) == 0)
+        guard !isKnown else {
+            dhcp.hasServer = true
+            return
+        }
         if mode != .monitoring {
             if firstServer == nil { firstServer = station }
             guard firstServer?.isSame(as: station) == false else { return }
         }
-        noteRogue(packet, station, .dhcp)
+        // Where no server is known, the first one that clients ask may be theirs.
+        let isFirst =
+            !dhcp.hasServer && !links.hasDHCPServer
+            && second - dhcp.askedSecond <= Scale.long.seconds
+            && dhcp.asker.map { !$0.isSame(as: station) } ?? false
+        noteRogue(packet, station, .dhcp, isProven: !isFirst)
+    }
+
+    /// A question to DHCP servers.
+    mutating func noteDHCPClient(_ packet: Packet) {
+        dhcp.asker = station(of: packet)
+        dhcp.askedSecond = second
     }
 
     private mutating func noteRogue(
-        _ packet: Packet, _ station: Station, _ kind: Takeover.Kind
+        _ packet: Packet, _ station: Station, _ kind: Takeover.Kind, isProven: Bool = true
     ) {
         let sender = takerSender(station, otherThan: .unspecified, packet)
         noteTakeover(
             AddressDisputes.Dispute(
                 takeover: Takeover(
-                    kind: kind, address: packet.source, evidence: sender.evidence),
+                    kind: kind, address: packet.source,
+                    evidence: isProven ? sender.evidence : .address),
                 packet: packet, sender: sender, taker: station, holder: station, isStated: true,
                 delay: .zero, last: packet.time))
     }

@@ -125,7 +125,7 @@ extension WindowTracker {
             let slot = slot(of: sender, packet)
         else { return }
         watch(packet, peer, sender, kind: .icmpReply)
-        if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
+        if sender.isForeign { noteForeign(packet, slot, isOthers: sender.isOthers) }
         note(.icmpReply, packet, slot)
     }
 
@@ -138,7 +138,7 @@ extension WindowTracker {
             let slot = slot(of: sender, packet)
         else { return }
         watch(packet, peer, sender, kind: .fragment)
-        if sender.isForeign { noteForeign(packet.source, slot, isOthers: sender.isOthers) }
+        if sender.isForeign { noteForeign(packet, slot, isOthers: sender.isOthers) }
         note(.fragment, packet, slot)
     }
 

@@ -93,6 +93,8 @@ public struct WindowTracker: Sendable {
     var requests = Requests()
     /// The first DHCP server and the first router that advertised itself, without a baseline.
     var firstServer: Station?
+    /// Whether a known DHCP server has answered, and the last client that asked.
+    var dhcp: (hasServer: Bool, asker: Station?, askedSecond: Int) = (false, nil, Int.min / 2)
     var firstAdvertiser: Station?
     /// Addresses and names that are looked for; nil: none.
     public var indicators: IndicatorTable?
@@ -349,7 +351,7 @@ public struct WindowTracker: Sendable {
             {
                 hosts[slot].noteAnswer(update.start, isNew: update.tag & Self.newEdgeBit != 0)
             } else {
-                hosts[slot].bursts.noteAnswer(update.start, in: second)
+                hosts[slot].awaited.noteAnswer(update.start)
             }
             if update.events.contains(.refused) {
                 if update.tag & Self.newEdgeBit == 0, graph != nil {
@@ -358,7 +360,7 @@ public struct WindowTracker: Sendable {
                     failed = outage
                 }
             } else {
-                if packet.ipProtocol == 6 { noteWeb(packet, slot) }
+                if packet.ipProtocol == 6 { noteReplacement(packet, slot) }
                 now[.accepted] &+= 1
                 // Somebody cut it off: another try is no more than one of a service that is down.
                 if update.events.contains(.reset), packet.tcpFlags & 0x12 == 0x12 {

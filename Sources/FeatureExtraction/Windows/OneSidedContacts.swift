@@ -7,6 +7,8 @@ public struct OneSidedContacts: Sendable {
     public var streams: Float = 0
     /// The stretches of streams in the window, also of older ones.
     public var stretches: Float = 0
+    /// Those that are faster than sound and pictures.
+    public var fastStretches: Float = 0
     /// Pairs outside that accepted a connection, and pairs that refused one, or a datagram, within
     /// two seconds of the flow's start.
     public var accepted: Float = 0
@@ -24,8 +26,30 @@ public struct OneSidedContacts: Sendable {
     public var checks: Float = 0
     public var answeredChecks: Float = 0
 
+    /// Pairs outside that were tried, without those of connectivity checks.
+    public var outside = PeerCounts()
+    public var outsideIPv6 = PeerCounts()
+    /// Of these, the pairs of datagrams to ports from 1024 on, and those of them that answered.
+    public var datagrams: Float = 0
+    public var answeredDatagrams: Float = 0
+    /// The tries of all pairs, those of the same two seconds once for each pair.
+    public var rounds: Float = 0
+
     public init() {}
 
     /// Datagrams in a stretch of a stream.
     public static let stretch = Float(FlowProgress.stretch)
+}
+
+/// Pairs that were tried, and those of them that accepted a connection or answered a datagram.
+public struct PeerCounts: Sendable, Equatable {
+    public var tried: Float = 0
+    public var answered: Float = 0
+
+    public init(tried: Float = 0, answered: Float = 0) {
+        self.tried = tried
+        self.answered = answered
+    }
+
+    public var silent: Float { max(0, tried - answered) }
 }

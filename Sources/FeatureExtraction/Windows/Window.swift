@@ -30,6 +30,9 @@ public struct Window: Sendable {
     public var forgedCount = 0
     /// Whether any of these addresses belongs to another known host.
     public var usesOthers = false
+    /// Whether it had announced each of them, and nobody else has used it since, as where a service
+    /// address moves to another host.
+    public var isAnnounced = false
     /// TCP flows that were answered, and that the subject's address reset without using the answer.
     public var resetCount = 0
     /// Flows to services that the subject is known to use, refused by servers that refuse several
@@ -88,9 +91,14 @@ public struct Window: Sendable {
     /// answers may be on their way. And of these, flows to pairs that are not in the baseline.
     public var underWay: Float = 0
     public var newUnderWay: Float = 0
-    /// Of the unanswered flows, those of the last two seconds that nobody refused, and that go
-    /// outside or were opened in bursts: their answers may be late.
+    /// Of the unanswered flows, those of the last four seconds that nobody refused: their answers
+    /// may be late.
     public var recent: Float = 0
+    /// Pairs that are not in the baseline and were tried in the last ten seconds.
+    public var recentNewEdges: Float = 0
+    /// Of a window with more than a thousand packets, the most packets a second that it sent in a
+    /// bucket of the window's scale.
+    public var peakPackets: Float = 0
     /// Flows that may be used yet: up to a thousand connections whose opener acknowledged the
     /// answer in the last two seconds, or more of the last half second. In a window whose last
     /// second has not ended: all of these, and those that wait for their answer.
