@@ -145,7 +145,8 @@ struct PeerTests {
 
     // MARK: - Late answers
 
-    /// Sixty new contacts, answered after the SYN's first repetition or its second (RFC 6298).
+    /// Sixty new contacts, answered after the SYN's first repetition or its second (RFC 6298);
+    /// inside, a burst of them.
     @Test(arguments: [1.2, 3.4], [true, false])
     func answersToARepeatedSYNAreWaitedFor(delay: Double, isInside: Bool) throws {
         for hasPort in [true, false] {
@@ -153,7 +154,7 @@ struct PeerTests {
             var traffic = Attack()
             if hasPort { Self.introduce(from, in: &traffic) }
             for number in 0..<60 {
-                let time = 0.1 + Double(number) / 20
+                let time = 0.1 + Double(number) / (isInside ? 200 : 20)
                 let inside = Member(
                     "10.60.4.\(22 + number)", port: hasPort ? "veth-\(number)" : nil)
                 let peer = isInside ? inside : Self.peer(number)

@@ -141,8 +141,11 @@ extension HostState {
 /// Answers that are on their way.
 extension HostState {
     /// Counts a flow that is opened in the current second.
-    mutating func expectAnswer(_ start: Timestamp, isNew: Bool) {
+    ///
+    /// - Parameter isFar: whether its receiver is outside.
+    mutating func expectAnswer(_ start: Timestamp, isNew: Bool, isFar: Bool) {
         pending &+= 1
+        awaited.note(start, isFar: isFar)
         guard Self.isLate(start) else { return }
         underWay &+= 1
         newUnderWay &+= isNew ? 1 : 0

@@ -40,7 +40,8 @@ extension WindowTracker {
         tagged.tag = tag
         follow(
             packet, update.flow, tag, slot, isNew: isNew, isFar: peer.place == .outside)
-        hosts[slot].expectAnswer(packet.time, isNew: tag & Self.newEdgeBit != 0)
+        hosts[slot].expectAnswer(
+            packet.time, isNew: tag & Self.newEdgeBit != 0, isFar: peer.place == .outside)
         count(packet, tagged)
         return tag
     }

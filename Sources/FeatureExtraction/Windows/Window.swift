@@ -91,8 +91,8 @@ public struct Window: Sendable {
     /// answers may be on their way. And of these, flows to pairs that are not in the baseline.
     public var underWay: Float = 0
     public var newUnderWay: Float = 0
-    /// Of the unanswered flows, those of the last four seconds that nobody refused: their answers
-    /// may be late.
+    /// Of the unanswered flows, those of the last four seconds that nobody refused, and that go
+    /// outside or were opened in bursts: their answers may be late.
     public var recent: Float = 0
     /// Pairs that are not in the baseline and were tried in the last ten seconds.
     public var recentNewEdges: Float = 0
