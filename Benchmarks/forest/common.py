@@ -63,6 +63,7 @@ def isotree(train, test, seed, setting):
 
 FORESTS = {
     "lazaret": lambda train, test, seed: lazaret(train, test, seed),
+    "lazaret neighbours": lambda train, test, seed: lazaret(train, test, seed, "neighbours"),
     "lazaret classic": lambda train, test, seed: lazaret(train, test, seed, "classic"),
     "scikit-learn": scikit,
     **{name: lambda train, test, seed, name=name: isotree(train, test, seed, name)

@@ -44,17 +44,19 @@ def rivals(rows):
 
 
 def own(count):
-    out = {"lazaret classic": {}, "lazaret": {}}
+    out = {"lazaret classic": {}, "lazaret": {}, "lazaret neighbours": {}}
     for threads in (1, 2):
         words = [BENCH, "speed", str(count), "32", str(threads)]
         figures = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
-        for name, prefix in (("lazaret classic", "classic"), ("lazaret", "insertion")):
+        for name, prefix in (("lazaret classic", "classic"), ("lazaret", "insertion"),
+                             ("lazaret neighbours", "neighbours")):
             out[name][f"batch {threads}"] = figures[f"{prefix} batch"]
             if threads == 1:
-                out[name]["fit"] = figures["fit"]
+                out[name]["fit"] = figures["neighbours fit" if prefix == "neighbours" else "fit"]
                 out[name]["256 rows"] = figures[f"{prefix} 256 rows"]
                 out[name]["one row"] = figures[f"{prefix} one row"]
-                out[name]["attribute one row"] = figures["attribute one row"]
+                if prefix != "neighbours":
+                    out[name]["attribute one row"] = figures["attribute one row"]
     return out
 
 
@@ -73,8 +75,8 @@ def main():
                 for what, pair in values.items():
                     old = best.setdefault(name, {}).get(what, [float("inf")] * 2)
                     best[name][what] = [min(a, b) for a, b in zip(old, pair)]
-    names = ["scikit-learn", "isotree", "lazaret classic", "lazaret"]
-    print(f"| {arguments.rows} × 32 | " + " | ".join(names) + " |\n" + "|---" * 5 + "|")
+    names = ["scikit-learn", "isotree", "lazaret classic", "lazaret", "lazaret neighbours"]
+    print(f"| {arguments.rows} × 32 | " + " | ".join(names) + " |\n" + "|---" * 6 + "|")
     for what, title, clock, scale, unit in (
             ("fit", "fit, CPU", 0, 1e3, "ms"), ("batch 1", "all rows, CPU", 0, 1, "s"),
             ("batch 2", "all rows, two threads, wall", 1, 1, "s"),

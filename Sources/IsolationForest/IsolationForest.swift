@@ -29,6 +29,13 @@ public struct IsolationForest: Sendable, Equatable {
         /// defines how large a deviation must be to count: one as large as the resolution counts
         /// half.
         public var resolution: [Float] = []
+        /// The number of training rows that the forest keeps for neighbour-aware scoring, 0 or
+        /// `2...32_768`; fewer if there are fewer rows. 0 keeps none.
+        ///
+        /// With references, only every fourth tree has boxes, so that time and memory stay about
+        /// the same: insertion-aware scores and shares are coarser. 1024 references rank well;
+        /// scoring takes time in proportion to them. A file then contains these rows.
+        public var referenceCount = 0
         /// The seed of the random numbers.
         public var seed: UInt64
         /// The number of threads that build trees, at least 1; the forest does not depend on it.
@@ -46,6 +53,10 @@ public struct IsolationForest: Sendable, Equatable {
         /// The mean path length is that of the row's insertion into the trees, which also detects
         /// values outside the range seen in training.
         case insertionAware
+        /// The insertion-aware path is combined with the distance to the nearest of the references,
+        /// which also detects rows unlike any training row whose values are all within the range
+        /// seen in training. The forest must have references.
+        case neighbourAware
     }
 
     /// Values in a row.
@@ -78,14 +89,19 @@ public struct IsolationForest: Sendable, Equatable {
     let columns: [SIMD8<Float>]
     /// c(0) … c(`sampleSize`).
     let averages: [Float]
+    /// The training rows that the forest keeps, nil if it keeps none.
+    let references: References?
 
     /// The number of trees in the forest.
     public var treeCount: Int { treeStarts.count - 1 }
-    /// The memory of the trees in bytes.
+    /// The number of training rows that the forest keeps for neighbour-aware scoring.
+    public var referenceCount: Int { references?.count ?? 0 }
+    /// The memory of the trees and references in bytes.
     public var memoryByteCount: Int {
         nodes.count * (MemoryLayout<Node>.stride + 2 + 4 + 4) + treeCount * 5
             + (boxes.count + boxHalves.count + columns.count) * MemoryLayout<SIMD8<Float>>.stride
             + (averages.count + boxParents.count + boxDepths.count) * 4
+            + (references?.memoryByteCount ?? 0)
     }
 
     /// The number of vectors of 8 values for one row.

@@ -12,10 +12,12 @@ enum Samples {
 
     /// A forest of few trees over `bell`.
     static func forest(
-        rows: Int = 300, columns: Int = 5, seed: UInt64 = 1, trees: Int = 20
+        rows: Int = 300, columns: Int = 5, seed: UInt64 = 1, trees: Int = 20,
+        references: Int = 0
     ) throws -> IsolationForest {
         var options = IsolationForest.Options(seed: seed)
         options.treeCount = trees
+        options.referenceCount = references
         return try IsolationForest(
             rows: bell(rows: rows, columns: columns, seed: 99), columnCount: columns,
             options: options)

@@ -9,8 +9,9 @@ extension IsolationForest {
         var input = Decoder(bytes: bytes)
         guard try input.word() == Self.mark else { throw .foreign }
         let version = try input.word()
-        guard version & 0xFFFF == UInt32(Self.version) else {
-            throw .unknownVersion(UInt16(truncatingIfNeeded: version))
+        let number = UInt16(truncatingIfNeeded: version)
+        guard number == Self.version || number == Self.versionWithReferences else {
+            throw .unknownVersion(number)
         }
         guard version >> 16 == 0 else { throw .malformed("header") }
         let byteCount = Int(try input.word())
@@ -20,11 +21,13 @@ extension IsolationForest {
         guard byteCount == bytes.count else { throw .malformed("byte count") }
         let checksum = try input.word()
         guard checksum == Checksum.crc32(bytes[Self.headerSize...]) else { throw .damaged }
-        try self.init(content: &input)
+        try self.init(content: &input, hasReferences: number == Self.versionWithReferences)
     }
 
     /// Decodes the content after the header.
-    private init(content input: inout Decoder) throws(ForestError) {
+    private init(
+        content input: inout Decoder, hasReferences: Bool
+    ) throws(ForestError) {
         let columnCount = try input.count(in: 1...4096, "column count")
         let sampleSize = try input.count(in: 2...32_768, "sample size")
         let heightLimit = try input.count(in: 1...64, "height limit")
@@ -34,14 +37,17 @@ extension IsolationForest {
         guard resolution.allSatisfy({ $0.sign == .plus }) else { throw .malformed("resolution") }
         let fill = try input.floats(columnCount, "unknown values")
         var trees: [Tree] = []
-        for _ in 0..<treeCount {
+        for number in 0..<treeCount {
             var reader = TreeReader(columnCount: columnCount, heightLimit: heightLimit)
+            reader.tree.hasBoxes = Self.hasBoxes(tree: number, ofReferences: hasReferences)
             trees.append(try reader.read(from: &input, sampleSize: sampleSize))
         }
+        let references =
+            hasReferences ? try References(from: &input, columnCount: columnCount) : nil
         guard input.isAtEnd else { throw .malformed("byte count") }
         self.init(
             trees: trees, columnCount: columnCount, sampleSize: sampleSize,
-            heightLimit: heightLimit, resolution: resolution, fill: fill)
+            heightLimit: heightLimit, resolution: resolution, fill: fill, references: references)
     }
 }
 
@@ -91,7 +97,7 @@ private struct TreeReader {
     }
 
     private mutating func readBoxes(from input: inout Decoder) throws(ForestError) {
-        let owners = Box.owners(nodes: tree.nodes, rows: tree.rowCounts)
+        let owners = tree.boxOwners
         var boxOf = [Int](repeating: -1, count: owners.count)
         for (place, parent) in Box.parents(nodes: tree.nodes, owners: owners) {
             boxOf[place] = tree.boxes.count
@@ -179,6 +185,14 @@ struct Decoder {
         values.reserveCapacity(count)
         for _ in 0..<count { values.append(try float(name)) }
         return values
+    }
+
+    mutating func int16s(_ count: Int, _ name: String) throws(ForestError) -> [Int16] {
+        let bytes = try self.bytes(2 * count, name)
+        return (0..<count).map { number in
+            let place = bytes.startIndex + 2 * number
+            return Int16(bitPattern: UInt16(bytes[place]) | UInt16(bytes[place + 1]) << 8)
+        }
     }
 
     mutating func bytes(_ count: Int, _ name: String) throws(ForestError) -> ArraySlice<UInt8> {

@@ -1,5 +1,5 @@
 extension IsolationForest {
-    // The format, version 1; integers and floats are little-endian. `docs/isolation-forest.md` has
+    // The format, versions 1 and 2; integers and floats are little-endian. `docs/isolation-forest.md` has
     // it as a table.
     //
     //     header   "IFOR", version 2 bytes, zero 2 bytes, byte count 4 bytes, CRC-32 of the rest
@@ -12,10 +12,19 @@ extension IsolationForest {
     //              the nodes' places: a mask of 2 × columns bits, the lowest first, set where the
     //              centre or (second half) half extent differs from that of the box above, or from
     //              0 for the first; and the values of those that are set.
+    //
+    // Version 2 is that of forests with references. Only every fourth tree has boxes, from the
+    // first on, and after the trees comes
+    //
+    //     references  their count, the usual square distance; of each column the mean, then the
+    //                 inverse of its spread; of each reference the square of its floor, and its
+    //                 squashed values in units of 2⁻¹³, 2 bytes each
 
     /// The first four bytes of every encoding: "IFOR".
     static var mark: UInt32 { 0x524F_4649 }
     static var version: UInt16 { 1 }
+    /// The version of forests with references.
+    static var versionWithReferences: UInt16 { 2 }
     static var headerSize: Int { 16 }
 
     /// Encodes the forest; the same forest yields the same bytes.
@@ -34,12 +43,14 @@ extension IsolationForest {
         }
         for tree in 0..<treeCount {
             encodeNodes(from: 0, start: Int(treeStarts[tree]), to: &out)
+            guard Self.hasBoxes(tree: tree, ofReferences: references != nil) else { continue }
             encodeBoxes(Int(treeStarts[tree])..<Int(treeStarts[tree + 1]), to: &out)
         }
+        references?.encode(to: &out)
         precondition(out.bytes.count + Self.headerSize < 1 << 32, "4 GiB or more")
         var header = Encoder()
         header.append(Self.mark)
-        header.append(UInt32(Self.version))
+        header.append(UInt32(references == nil ? Self.version : Self.versionWithReferences))
         header.append(UInt32(out.bytes.count + Self.headerSize))
         header.append(Checksum.crc32(out.bytes[...]))
         return header.bytes + out.bytes
@@ -95,6 +106,12 @@ struct Encoder {
         for shift in stride(from: 0, to: 32, by: 8) {
             bytes.append(UInt8(truncatingIfNeeded: value >> UInt32(shift)))
         }
+    }
+
+    mutating func append(_ value: Int16) {
+        let bits = UInt16(bitPattern: value)
+        bytes.append(UInt8(truncatingIfNeeded: bits))
+        bytes.append(UInt8(bits >> 8))
     }
 
     mutating func append(_ value: Float) { append(value.bitPattern) }

@@ -22,20 +22,31 @@ extension IsolationForest {
         let heightLimit =
             options.heightLimit ?? (Int.bitWidth - (sampleSize - 1).leadingZeroBitCount)
         let fill = rows.medians(columnCount: columnCount, rowCount: rowCount, options: options)
+        let fillVectors = Self.vectors(fill, columnCount)
         let grower = Grower(
             columnCount: columnCount, rowCount: rowCount, sampleSize: sampleSize,
-            heightLimit: heightLimit, fill: Self.vectors(fill, columnCount), options: options)
+            heightLimit: heightLimit, fill: fillVectors, options: options)
+        var references: References?
+        if options.referenceCount > 0 {
+            let resolution = Self.vectors(options.resolution, columnCount)
+            references = unsafe rows.withUnsafeBufferPointer {
+                unsafe References(
+                    rows: $0, rowCount: rowCount, columnCount: columnCount, fill: fillVectors,
+                    resolution: resolution, options: options)
+            }
+        }
         self.init(
             trees: unsafe rows.withUnsafeBufferPointer { unsafe grower.grow($0) },
             columnCount: columnCount, sampleSize: sampleSize, heightLimit: heightLimit,
-            resolution: options.resolution, fill: fill)
+            resolution: options.resolution, fill: fill, references: references)
     }
 
     /// Joins trees, each with at least one node.
     init(
         trees: [Tree], columnCount: Int, sampleSize: Int, heightLimit: Int, resolution: [Float],
-        fill: [Float]
+        fill: [Float], references: References? = nil
     ) {
+        self.references = references
         self.columnCount = columnCount
         self.sampleSize = sampleSize
         self.heightLimit = heightLimit
@@ -81,12 +92,17 @@ extension IsolationForest {
         self.boxHalves = boxHalves
     }
 
+    /// Whether a tree has boxes, in a forest with or without references.
+    static func hasBoxes(tree: Int, ofReferences hasReferences: Bool) -> Bool {
+        !hasReferences || tree.isMultiple(of: References.boxStride)
+    }
+
     /// Returns `value` with NaN replaced and the range limited.
     static func ordinary(_ value: Float, unknown: Float) -> Float {
         value.isNaN ? unknown : max(-largest, min(largest, value))
     }
 
-    private static func vectors(_ values: [Float], _ columnCount: Int) -> [SIMD8<Float>] {
+    static func vectors(_ values: [Float], _ columnCount: Int) -> [SIMD8<Float>] {
         var vectors = [SIMD8<Float>](repeating: .zero, count: (columnCount + 7) / 8)
         for (column, value) in values.enumerated() { vectors[column / 8][column % 8] = value }
         return vectors
@@ -140,6 +156,8 @@ private struct Grower: Sendable {
         let columns = generator.sample(options.columnsPerTree ?? columnCount, of: columnCount)
         var builder = TreeBuilder(
             rows: rows, width: width, columns: columns, heightLimit: heightLimit,
+            hasBoxes: IsolationForest.hasBoxes(
+                tree: index, ofReferences: options.referenceCount > 0),
             generator: generator)
         return builder.grow()
     }
@@ -182,6 +200,9 @@ extension IsolationForest.Options {
         guard resolution.isEmpty || resolution.count == columnCount,
             resolution.allSatisfy({ $0 >= 0 && $0 <= IsolationForest.largest })
         else { throw .badOption("resolution") }
+        guard referenceCount == 0 || (2...32_768).contains(referenceCount) else {
+            throw .badOption("referenceCount")
+        }
         guard threadCount >= 1 else { throw .badOption("threadCount") }
     }
 }

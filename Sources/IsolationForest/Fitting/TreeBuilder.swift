@@ -5,6 +5,14 @@ struct Tree: Sendable {
     var depths: [UInt8] = []
     /// For each node with a box, in the order of the nodes: the centre, then the half extent.
     var boxes: [SIMD8<Float>] = []
+    /// Whether nodes of this tree may have boxes.
+    var hasBoxes = true
+
+    /// By node, the node of the nearest box at or above it, −1 if there is none.
+    var boxOwners: [Int] {
+        guard hasBoxes else { return Array(repeating: -1, count: nodes.count) }
+        return Box.owners(nodes: nodes, rows: rowCounts)
+    }
 
     /// Adds a node as a leaf.
     mutating func append(rows: Int, depth: Int) {
@@ -40,7 +48,7 @@ struct TreeBuilder {
 
     init(
         rows: [SIMD8<Float>], width: Int, columns: [Int], heightLimit: Int,
-        generator: SeededGenerator
+        hasBoxes: Bool, generator: SeededGenerator
     ) {
         self.rows = rows
         // SAFETY: a vector of 8 values has the layout of 8 values.
@@ -54,13 +62,14 @@ struct TreeBuilder {
         tree.rowCounts.reserveCapacity(2 * order.count)
         tree.depths.reserveCapacity(2 * order.count)
         firsts.reserveCapacity(2 * order.count)
-        tree.boxes.reserveCapacity(order.count / 4 * width)
+        tree.boxes.reserveCapacity(hasBoxes ? order.count / 4 * width : 0)
+        tree.hasBoxes = hasBoxes
     }
 
     mutating func grow() -> Tree {
         let root = append(0..<order.count, depth: 0)
         split(root, candidates: columns.count)
-        let owners = Box.owners(nodes: tree.nodes, rows: tree.rowCounts)
+        let owners = tree.boxOwners
         for place in owners.indices where owners[place] == place {
             appendBox(around: firsts[place]..<(firsts[place] + Int(tree.rowCounts[place])))
         }

@@ -53,7 +53,7 @@ enum Box {
         var depths: [Float] = []
         for tree in trees {
             let first = byNode.count
-            let owners = owners(nodes: tree.nodes, rows: tree.rowCounts)
+            let owners = tree.boxOwners
             byNode += repeatElement(-1, count: owners.count)
             for (place, above) in Self.parents(nodes: tree.nodes, owners: owners) {
                 byNode[first + place] = Int32(parents.count)

@@ -10,7 +10,7 @@ enum Bench {
         case "score" where words.count == 7: try score(Array(words.dropFirst()))
         case "speed" where words.count == 4: try speed(Array(words.dropFirst()))
         case "fit" where words.count == 4: try fit(Array(words.dropFirst()))
-        case "size" where words.count == 4: try size(Array(words.dropFirst()))
+        case "size" where [4, 5].contains(words.count): try size(Array(words.dropFirst()))
         case "attribute" where words.count == 5: try attribute(Array(words.dropFirst()))
         case "active" where words.count == 10: try active(Array(words.dropFirst()))
         default:
@@ -18,24 +18,35 @@ enum Bench {
                 """
                 forest-bench score TRAIN TEST COLUMNS SEED SCORING OUT    score the rows of TEST
                 forest-bench speed ROWS COLUMNS THREADS                   CPU and wall time, as JSON
-                forest-bench size ROWS COLUMNS bell|flows                 memory and file size, as JSON
+                forest-bench size ROWS COLUMNS bell|flows [REFERENCES]    memory and file size, as JSON
                 forest-bench attribute TRAIN TEST COLUMNS OUT             shares of the rows of TEST
                 forest-bench active TRAIN TEST LABELS COLUMNS SEED ANSWERS SHOWN WEIGHT STEP
                                                                           anomalies among those shown
-                TRAIN, TEST, LABELS and OUT are files of native 32-bit floats; SCORING is insertion or classic.
+                TRAIN, TEST, LABELS and OUT are files of native 32-bit floats; SCORING is insertion,
+                classic or neighbours.
                 """)
             exit(2)
         }
     }
 
+    /// The references of a neighbour-aware forest.
+    static let references = 1024
+
     static func score(_ words: [String]) throws {
         let columns = Int(words[2])!
         let test = try readFloats(words[1])
+        var options = IsolationForest.Options(seed: UInt64(words[3])!)
+        var scoring = IsolationForest.Scoring.insertionAware
+        switch words[4] {
+        case "classic": scoring = .classic
+        case "neighbours":
+            scoring = .neighbourAware
+            options.referenceCount = references
+        default: break
+        }
         let forest = try IsolationForest(
-            rows: readFloats(words[0]), columnCount: columns,
-            options: .init(seed: UInt64(words[3])!))
-        let scores = forest.scores(
-            rows: test, scoring: words[4] == "classic" ? .classic : .insertionAware)
+            rows: readFloats(words[0]), columnCount: columns, options: options)
+        let scores = forest.scores(rows: test, scoring: scoring)
         try write(scores, to: words[5])
     }
 
@@ -75,16 +86,22 @@ enum Bench {
             }
             out.append("\"\(name)\": [\(cpu.min()!), \(wall.min()!)]")
         }
-        try report("fit", 5, 10) {
-            _ = try IsolationForest(rows: rows, columnCount: columns, options: options)
+        var withReferences = options
+        withReferences.referenceCount = references
+        for (name, options) in [("fit", options), ("neighbours fit", withReferences)] {
+            try report(name, 5, 10) {
+                _ = try IsolationForest(rows: rows, columnCount: columns, options: options)
+            }
         }
+        let near = try IsolationForest(rows: rows, columnCount: columns, options: withReferences)
         let one = Array(rows.prefix(columns))
         let some = Array(rows.prefix(256 * columns))
         var target = [Float](repeating: 0, count: count)
         var few = [Float](repeating: 0, count: 256)
         var sum: Float = 0
-        for (name, scoring) in [
-            ("classic", IsolationForest.Scoring.classic), ("insertion", .insertionAware),
+        for (name, scoring, forest) in [
+            ("classic", IsolationForest.Scoring.classic, forest),
+            ("insertion", .insertionAware, forest), ("neighbours", .neighbourAware, near),
         ] {
             report("\(name) batch", 3, 1) {
                 var span = target.mutableSpan
@@ -95,8 +112,11 @@ enum Bench {
                 forest.scores(rows: some.span, into: &span, scoring: scoring)
             }
             report("\(name) one row", 20, 2000) {
-                sum +=
-                    scoring == .classic ? forest.classicScore(one.span) : forest.score(one.span)
+                switch scoring {
+                case .classic: sum += forest.classicScore(one.span)
+                case .insertionAware: sum += forest.score(one.span)
+                case .neighbourAware: sum += forest.neighbourScore(one.span)
+                }
             }
         }
         var shares = [Float](repeating: 0, count: columns)
@@ -128,7 +148,9 @@ enum Bench {
                 }
             }
         }
-        let forest = try IsolationForest(rows: rows, columnCount: columns, options: .init(seed: 1))
+        var options = IsolationForest.Options(seed: 1)
+        options.referenceCount = words.count > 3 ? Int(words[3])! : 0
+        let forest = try IsolationForest(rows: rows, columnCount: columns, options: options)
         let bytes = forest.encoded()
         let start = now(CLOCK_MONOTONIC)
         let same = try IsolationForest(decoding: bytes) == forest
