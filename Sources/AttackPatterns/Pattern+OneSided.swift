@@ -51,11 +51,14 @@ extension Pattern {
             let left = min(
                 window.unanswered + unsolicited - min(window.underWay, mostUnderWay),
                 window[.edges] - answered(window) + unsolicited)
-            let explained = max(
-                explained(window.oneSided, window.scale.seconds), silentPeers(window))
+            let used = explained(window.oneSided, window.scale.seconds)
+            let peers = silentPeers(window)
+            let explained = max(used, peers)
             let share = min(unexplainedShare * left, smallScan * length + leastShare * left)
             guard left - explained < max(mostUnexplained, share), explained > 0 else { return nil }
-            return "; not fenced: most of these contacts are used, though no answer is seen"
+            return peers > used
+                ? "; not fenced: enough of these peers answer, or their datagrams need no answer"
+                : "; not fenced: most of these contacts are used, though no answer is seen"
         case .packetFlood:
             return isStreamed(window)
                 ? "; not fenced: these may be measurements or streams, which nobody answers" : nil

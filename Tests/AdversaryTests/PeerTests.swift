@@ -173,16 +173,21 @@ struct PeerTests {
         }
     }
 
-    /// Hosts inside that say nothing are waited for no longer: ten a second.
-    @Test func aSilentSweepInsideIsFenced() throws {
+    /// Hosts inside that say nothing are waited for no longer: ten a second; and twenty a second,
+    /// by a host that sends nothing more.
+    @Test(arguments: [(120, 10), (60, 20)])
+    func aSilentSweepInsideIsFenced(count: Int, rate: Int) throws {
         var attack = Attack()
         Self.introduce(Self.app, in: &attack)
-        for number in 0..<120 {
+        for number in 0..<count {
             attack.tcp(
-                at: 0.1 + Double(number) / 10, Self.app, Member("10.60.4.\(22 + number)"),
-                UInt16(40_000 + number), 8443)
+                at: 0.1 + Double(number) / Double(rate), Self.app,
+                Member("10.60.4.\(22 + number)"), UInt16(40_000 + number), 8443)
         }
         let outcome = try bench.judge(attack)
+        if rate == 20 {
+            #expect(outcome.firstFence?.contains("T01:15:0") == true, "\(outcome)")
+        }
         #expect(
             outcome.fenced == ["port:veth-app"] || outcome.fenced == [Self.app.address],
             "\(outcome)")

@@ -55,6 +55,15 @@ struct AwaitedAnswers: Sendable {
         late = 0
     }
 
+    /// The flows that make a host's next seconds worth a look although it sends nothing more.
+    private static let many: UInt64 = 10
+
+    /// Whether many flows waited at the end of the second before, so that `second` shows whether
+    /// they were answered.
+    func areMany(at second: Int) -> Bool {
+        waiting(0, at: second) >= Self.many || waiting(0, at: second - 1) >= Self.many
+    }
+
     /// Those without an answer at the end of a second with so many of its own.
     func waiting(_ pending: UInt64, at second: Int) -> UInt64 {
         var sum = min(pending, UInt64(late))

@@ -348,9 +348,12 @@ struct HostState: Sendable {
 
     /// Waits for the next second whose end matters: that of a bucket in which something was
     /// counted, or `removal`.
-    mutating func rest(after second: Int, until removal: Int) {
+    ///
+    /// - Parameter awaits: whether answers that do not come matter.
+    mutating func rest(after second: Int, until removal: Int, awaits: Bool) {
         isDirty = false
         wakeSecond = removal
+        if awaits, awaited.areMany(at: second + 1) { wakeSecond = min(wakeSecond, second + 1) }
         for scale in [Scale.medium, .long] where hasChanged(scale, second) {
             let end = scale.bucketEnd(second)
             if end > second { wakeSecond = min(wakeSecond, end) }

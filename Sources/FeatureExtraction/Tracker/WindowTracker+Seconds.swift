@@ -37,24 +37,32 @@ extension WindowTracker {
     private mutating func nextFullScale(of slot: Int) -> Scale? {
         while let scale = Scale(rawValue: turn.scale) {
             turn.scale += 1
-            if (second + 1) % scale.bucketSeconds == 0 && hosts[slot].hasChanged(scale, second) {
+            guard (second + 1) % scale.bucketSeconds == 0 else { continue }
+            if hosts[slot].hasChanged(scale, second)
+                || scale == .short && awaits && hosts[slot].awaited.areMany(at: second)
+            {
                 return scale
             }
         }
         return nil
     }
 
+    /// Whether answers that do not come matter: clean traffic is judged by nobody.
+    private var awaits: Bool { mode == .monitoring }
+
     private mutating func endSecond(of slot: Int) {
         hosts[slot].endSecond(second)
         let last = hosts[slot].lastSecond
         let silence = second - last
         guard silence > Scale.long.bucketSeconds else {
-            return hosts[slot].rest(after: second, until: last + Scale.long.bucketSeconds + 1)
+            let removal = last + Scale.long.bucketSeconds + 1
+            return hosts[slot].rest(after: second, until: removal, awaits: awaits)
         }
         let isHere = isCurrent(slot)
         // The previous owner is removed after its last bucket was scored.
         guard silence > (isHere ? Scale.long.seconds : Scale.long.bucketSeconds) else {
-            return hosts[slot].rest(after: second, until: last + Scale.long.seconds + 1)
+            let removal = last + Scale.long.seconds + 1
+            return hosts[slot].rest(after: second, until: removal, awaits: awaits)
         }
         hosts[slot].isLive = false
         if isHere { setPlace(of: slot, to: nil) }
