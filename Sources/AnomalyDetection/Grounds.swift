@@ -6,8 +6,8 @@ import IsolationForest
 /// What the reasons of a verdict rest on.
 ///
 /// Most verdicts only continue an incident and are never shown. The reasons of a window, an
-/// attribution by the forest and texts, are therefore made when they are asked for. Windows are kept
-/// apart: a verdict, or its absence, is returned for each window, and moved as a whole each time.
+/// attribution by the forest and texts, are therefore made when they are asked for. Windows are
+/// kept apart: a verdict, or its absence, is returned for each window, and moved as a whole.
 enum Grounds: Sendable {
     /// Reasons that were made with the verdict.
     case stated([Verdict.Reason])

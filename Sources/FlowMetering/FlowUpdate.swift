@@ -29,8 +29,8 @@ public struct FlowUpdate: Sendable, BitwiseCopyable {
 
     public init() {}
 
-    /// The events of a packet; several may be set at once. Computed, so that other modules have them
-    /// as constants.
+    /// The events of a packet; several may be set at once. They are computed, so that other modules
+    /// have them as constants.
     public struct Events: OptionSet, Sendable, BitwiseCopyable {
         public let rawValue: UInt16
         @inlinable public init(rawValue: UInt16) { self.rawValue = rawValue }

@@ -153,8 +153,8 @@ public enum PacketType: UInt8, Sendable, BitwiseCopyable {
     case unknown = 255
 }
 
-/// The features of one DNS message (RFC 1035). From `nameEntropyHundredths` to `listedName`, those of
-/// the name are of questions only, unless they say otherwise.
+/// The features of one DNS message (RFC 1035). From `nameEntropyHundredths` to `listedName`, those
+/// of the name are of questions only, unless they say otherwise.
 public struct DNSMessage: Sendable, BitwiseCopyable {
     public var kind: Kind = .none
     /// RCODE; 3 is NXDOMAIN.

@@ -50,7 +50,7 @@ enum Dashboard {
         ) { [page] _ in page }
     }
 
-    /// The source expression that allows an element's text (Content Security Policy Level 3, 2.3.1).
+    /// The source expression that allows an element's text (Content Security Policy 3, 2.3.1).
     private static func digest(_ text: String) -> String {
         "sha256-" + Data(SHA256.hash(Array(text.utf8).span)).base64EncodedString()
     }

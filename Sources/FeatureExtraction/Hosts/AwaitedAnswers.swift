@@ -1,9 +1,9 @@
 import Timestamps
 
 /// The flows of the last seconds that wait for their answers, which may be late: a SYN that was
-/// lost is sent again after one second, and once more two seconds later (RFC 6298). Those to outside
-/// addresses, and those inside that were opened in bursts, as by a client that begins many at once:
-/// who opens them one by one would wait for the first ones.
+/// lost is sent again after one second, and once more two seconds later (RFC 6298). Those to
+/// outside addresses, and those inside that were opened in bursts, as by a client that begins many
+/// at once: who opens them one by one would wait for the first ones.
 struct AwaitedAnswers: Sendable {
     /// The seconds in which an answer may come.
     private static let seconds = 4

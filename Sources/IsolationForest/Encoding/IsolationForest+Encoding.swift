@@ -1,6 +1,6 @@
 extension IsolationForest {
-    // The format, versions 1 and 2; integers and floats are little-endian. `docs/isolation-forest.md` has
-    // it as a table.
+    // The format, versions 1 and 2; integers and floats are little-endian.
+    // `docs/isolation-forest.md` has it as a table.
     //
     //     header   "IFOR", version 2 bytes, zero 2 bytes, byte count 4 bytes, CRC-32 of the rest
     //     shape    columns, sample size, height limit, trees: 4 bytes each
