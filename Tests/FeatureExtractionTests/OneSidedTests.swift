@@ -73,27 +73,63 @@ struct AwaitedAnswersTests {
         Timestamp(second: 100) + .milliseconds(milliseconds)
     }
 
-    @Test func flowsWaitForFourSeconds() {
+    /// Flows at constant intervals, all without an answer.
+    private static func awaited(
+        _ count: Int, every milliseconds: Int, isFar: Bool = false
+    ) -> AwaitedAnswers {
         var awaited = AwaitedAnswers()
+        for number in 0..<count { awaited.note(time(number * milliseconds), isFar: isFar) }
+        return awaited
+    }
+
+    @Test func aBurstWaitsForFourSeconds() {
+        var awaited = Self.awaited(40, every: 1)
         #expect(awaited.waiting(40, at: 100) == 40)
         awaited.endSecond(100, pending: 40)
         #expect(awaited.waiting(0, at: 101) == 40)
         awaited.noteAnswer(Self.time(5))
         awaited.noteAnswer(Self.time(-900))
+        for _ in 0..<7 { awaited.note(Self.time(1000), isFar: true) }
         awaited.endSecond(101, pending: 7)
-        #expect(awaited.waiting(2, at: 102) == 48)
+        // Of two flows inside, none is a burst.
+        #expect(awaited.waiting(2, at: 102) == 46)
         #expect(awaited.waiting(0, at: 103) == 46)
         #expect(awaited.waiting(0, at: 104) == 7)
         #expect(awaited.waiting(0, at: 105) == 0)
     }
 
+    /// Answers from outside may be late however the questions are spread.
+    @Test func whatGoesOutsideWaits() {
+        #expect(Self.awaited(9, every: 100, isFar: true).waiting(9, at: 100) == 9)
+        #expect(Self.awaited(9, every: 100).waiting(9, at: 100) == 0)
+    }
+
+    /// Nine in a tenth of a second are none, nor is what is answered.
+    @Test func otherFlowsAreNone() {
+        #expect(Self.awaited(90, every: 12).waiting(90, at: 100) == 0)
+        #expect(Self.awaited(90, every: 11).waiting(90, at: 100) > 80)
+        #expect(Self.awaited(40, every: 1).waiting(3, at: 100) == 3)
+    }
+
     /// A second takes the place of the one four seconds before, whose flows wait no longer.
     @Test func anOlderSecondIsOver() {
-        var awaited = AwaitedAnswers()
+        var awaited = Self.awaited(40, every: 1)
         awaited.endSecond(100, pending: 40)
+        for number in 0..<3 { awaited.note(Self.time(4000 + number), isFar: true) }
         awaited.endSecond(104, pending: 3)
         awaited.noteAnswer(Self.time(5))
         #expect(awaited.waiting(0, at: 104) == 0)
         #expect(awaited.waiting(0, at: 105) == 3)
+    }
+
+    /// A host that sends nothing more is looked at until its answers are overdue.
+    @Test func manyAreLookedAt() {
+        var awaited = Self.awaited(10, every: 1)
+        awaited.endSecond(100, pending: 10)
+        #expect(
+            (101...106).map { awaited.areMany(at: $0) } == [true, true, true, true, false, false])
+        var few = Self.awaited(9, every: 1, isFar: true)
+        few.endSecond(100, pending: 9)
+        #expect(!few.areMany(at: 101))
     }
 }
