@@ -123,7 +123,7 @@ extension Pattern {
         if contacts.accepted == 0 || contacts.accepted >= leastSeen * contacts.used {
             sum += contacts.used
         }
-        if contacts.acceptedOverIPv6 + contacts.refused == 0 { sum += contacts.besideIPv4 }
+        if contacts.outsideIPv6.answered + contacts.refused == 0 { sum += contacts.besideIPv4 }
         if contacts.checks <= mostCandidates, contacts.answeredChecks >= 1 {
             sum += contacts.checks - contacts.answeredChecks
         }

@@ -131,15 +131,10 @@ package struct AddressDisputes: Sendable {
     /// Whether a packet tells all hosts that its sender has an address, which a host does that
     /// takes a service over (RFC 5227, 3; RFC 4861, 7.2.6). Who asks for others in its name tells
     /// nobody.
-    private static func tellsAll(_ packet: Packet) -> Bool {
+    private static func isAnnouncement(_ packet: Packet) -> Bool {
         packet.arpOperation == 0
             ? packet.icmpType == 136 && packet.destinationMAC.isGroup
             : packet.source == packet.destination
-    }
-
-    /// Whether a packet is an ARP request of a host for its own address.
-    private static func isAnnouncement(_ packet: Packet) -> Bool {
-        packet.arpOperation == 1 && packet.source == packet.destination
     }
 
     /// Whether this station was shown to have taken that address, or MAC address, lately.
@@ -159,7 +154,7 @@ package struct AddressDisputes: Sendable {
     /// Opens a dispute, or notes another claim in it.
     package mutating func add(_ dispute: Dispute) {
         let time = dispute.packet.time
-        if dispute.takeover.kind != .macAddress, Self.tellsAll(dispute.packet) {
+        if dispute.takeover.kind != .macAddress, Self.isAnnouncement(dispute.packet) {
             claim(dispute.takeover.address, by: dispute.taker, at: time)
         }
         for index in open.indices where isSame(open[index], dispute) {

@@ -313,9 +313,10 @@ public struct MACBindingTable: Sendable {
         trustsAll || records[mac].map { $0.isKnown && !$0.isRouter } ?? false
     }
 
-    /// Whether `mac` answered DHCP clients in training.
+    /// Whether anybody answered DHCP clients in training.
     package var hasDHCPServer: Bool { records.values.contains { $0.isDHCPServer } }
 
+    /// Whether `mac` answered DHCP clients in training.
     package func isDHCPServer(_ mac: MACAddress) -> Bool { records[mac]?.isDHCPServer == true }
 
     /// Records in training that a MAC address answers DHCP clients.

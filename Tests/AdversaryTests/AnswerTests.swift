@@ -39,16 +39,6 @@ struct AnswerTests {
         )
     }
 
-    /// The hosts show their ports and addresses.
-    private static func introduce(_ members: [Member], in attack: inout Attack) {
-        for (number, member) in members.enumerated() {
-            attack.gratuitous(at: -3 + Double(number) / 100, member)
-            attack.visit(
-                at: -2 + Double(number) / 100, member, database, from: UInt16(29_000 + number),
-                port: 5432)
-        }
-    }
-
     // MARK: - Answers on their way
 
     /// The second ends while the answers are on their way.
@@ -64,7 +54,7 @@ struct AnswerTests {
     /// questions that stay unanswered.
     @Test(arguments: [true, false]) func aScanAtTheEndOfEachSecondIsOne(hasQuestions: Bool) throws {
         var attack = Attack()
-        Self.introduce([Self.offender], in: &attack)
+        attack.introduce(Self.offender)
         for number in 0..<100 {
             let second = Double(number / 20)
             let place = Double(number % 20) / 50
@@ -91,7 +81,7 @@ struct AnswerTests {
     func resetsAheadOfAnswers(isByTheGateway: Bool, isExact: Bool) throws {
         let from = isByTheGateway ? Member.app : Self.app
         var attack = Self.burst(from, at: 0.1)
-        Self.introduce(isByTheGateway ? [] : [Self.offender, Self.app], in: &attack)
+        if !isByTheGateway { attack.introduce(Self.offender, Self.app) }
         for number in 0..<64 {
             let (peer, port) = Self.contact(number)
             attack.tcp(
@@ -112,7 +102,7 @@ struct AnswerTests {
     func anAccomplicesResetsHideNoScan(acknowledgment: UInt32) throws {
         let accomplice = Member.bystander.at("veth-bystander")
         var attack = Attack()
-        Self.introduce([Self.offender, accomplice], in: &attack)
+        attack.introduce(Self.offender, accomplice)
         attack.scan(Self.offender, Self.database, count: 450, open: 2, seconds: 0.9)
         for number in 0..<450 {
             attack.tcp(
@@ -128,7 +118,7 @@ struct AnswerTests {
     /// A service that refuses several of its clients excuses the retries of each, and no flood.
     @Test func aServiceThatIsDownHidesNoFlood() throws {
         var attack = Attack()
-        Self.introduce([Self.app], in: &attack)
+        attack.introduce(Self.app)
         attack.outage(
             of: (12...15).map { Member("10.60.2.\($0)", port: "veth-app\($0)") }, seconds: 10,
             rate: 10)
@@ -143,7 +133,7 @@ struct AnswerTests {
     @Test(arguments: [true, false]) func anAccomplicesPortsHideNoScan(isScan: Bool) throws {
         let accomplice = Member.bystander.at("veth-bystander")
         var attack = Attack()
-        Self.introduce([Self.offender, accomplice], in: &attack)
+        attack.introduce(Self.offender, accomplice)
         for number in 0..<310 {
             let time = 0.1 + Double(number) / 50
             attack.visit(
@@ -217,7 +207,7 @@ struct AnswerTests {
             default: Member(service.address, card: Self.web.card, port: Self.offender.port)
             }
         var attack = Attack()
-        Self.introduce([Self.web, balancer, client, Self.offender], in: &attack)
+        attack.introduce(Self.web, balancer, client, Self.offender)
         attack.gratuitous(at: -1, service)
         for number in 0..<400 {
             let (time, source) = (Double(number) / 20, UInt16(30_000 + number))
@@ -253,7 +243,7 @@ struct AnswerTests {
         var attack = Attack()
         // It has opened no flow before, either.
         let newcomer = Member("10.60.4.60", port: "veth-newcomer")
-        Self.introduce([Self.web], in: &attack)
+        attack.introduce(Self.web)
         attack.gratuitous(at: -3, newcomer)
         for number in 0..<300 {
             let (time, port) = (Double(number) / 100, UInt16(1024 + number))

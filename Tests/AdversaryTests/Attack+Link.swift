@@ -21,6 +21,17 @@ extension Attack {
         add(seconds, from, .everyone, [8, 6] + packet)
     }
 
+    /// Members that are known at their ports: each announces its address, and uses the database.
+    mutating func introduce(_ members: Member...) {
+        for (number, member) in members.enumerated() {
+            let start = -2 + Double(number) / 100
+            gratuitous(at: start - 1, member)
+            visit(
+                at: start, member, Member.database.at("veth-database"),
+                from: UInt16(29_000 + number), port: 5432)
+        }
+    }
+
     /// An attacker between `victim` and `peer`, as `arpspoof` makes it: an ARP reply to each of
     /// them every two seconds.
     mutating func poison(

@@ -43,6 +43,11 @@ struct Member {
     static let resolver = Member("10.60.1.53")
     /// The gateway's MAC address in the network of the jobs.
     static let outside = Member("203.0.113.66", card: "ba:51:58:6f:a0:a2")
+
+    /// One of many hosts outside.
+    static func outside(_ number: Int) -> Member {
+        Member("203.0.\(113 + number / 250).\(number % 250)", card: outside.card)
+    }
 }
 
 /// Attack frames that are added to clean traffic.

@@ -12,15 +12,6 @@ struct CollectorTests {
     private static let database = Member.database.at("veth-database")
     private static let collector = Member("10.60.3.40").at("veth-collector")
 
-    private static func introduce(_ members: Member..., in attack: inout Attack) {
-        for (number, member) in members.enumerated() {
-            attack.gratuitous(at: -3 + Double(number) / 100, member)
-            attack.visit(
-                at: -2 + Double(number) / 100, member, database, from: UInt16(29_000 + number),
-                port: 5432)
-        }
-    }
-
     enum Kind: CaseIterable { case oneSocket, newSockets, batches, syslog }
 
     /// Datagrams of a few bytes for twelve seconds.
@@ -43,7 +34,7 @@ struct CollectorTests {
         for hasPort in [true, false] {
             let from = hasPort ? Self.app : .app
             var traffic = Attack()
-            if hasPort { Self.introduce(from, Self.collector, in: &traffic) }
+            if hasPort { traffic.introduce(from, Self.collector) }
             Self.send(
                 from, to: hasPort ? Self.collector : Member("10.60.3.40"), rate: rate, kind: kind,
                 in: &traffic)
@@ -58,7 +49,7 @@ struct CollectorTests {
     @Test(arguments: Kind.allCases, [true, false])
     func aFloodOfDatagramsIsFenced(kind: Kind, isInside: Bool) throws {
         var attack = Attack()
-        Self.introduce(Self.app, Self.collector, in: &attack)
+        attack.introduce(Self.app, Self.collector)
         let isSmall = kind == .newSockets && !isInside
         Self.send(
             Self.app,
@@ -71,7 +62,7 @@ struct CollectorTests {
     /// Measurements hide no scan.
     @Test func aScanBesideMeasurementsIsFenced() throws {
         var attack = Attack()
-        Self.introduce(Self.app, Self.collector, in: &attack)
+        attack.introduce(Self.app, Self.collector)
         Self.send(Self.app, to: Self.collector, rate: 400, kind: .oneSocket, in: &attack)
         attack.scan(Self.app, Self.database, count: 200, open: 2, seconds: 4, start: 2)
         let outcome = try bench.judge(attack)
@@ -99,7 +90,7 @@ struct CollectorTests {
     func messagesToSixtyHostsOutsideAreWatched(hasPort: Bool, isOnePort: Bool) throws {
         let from = hasPort ? Self.app : .app
         var traffic = Attack()
-        if hasPort { Self.introduce(from, in: &traffic) }
+        if hasPort { traffic.introduce(from) }
         Self.tell(
             from, count: 60, isInside: false, port: { UInt16(isOnePort ? 8125 : 4001 + $0 * 37) },
             in: &traffic)
@@ -113,7 +104,7 @@ struct CollectorTests {
     @Test(arguments: [(200, 8125, false), (60, 161, false), (60, 8125, true)])
     func aSweepByDatagramsIsFenced(count: Int, port: UInt16, isInside: Bool) throws {
         var attack = Attack()
-        Self.introduce(Self.app, in: &attack)
+        attack.introduce(Self.app)
         Self.tell(Self.app, count: count, isInside: isInside, port: { _ in port }, in: &attack)
         let outcome = try bench.judge(attack)
         #expect(

@@ -11,22 +11,13 @@ struct CoverTests {
     private static let app = Member.app.at("veth-app")
     private static let database = Member.database.at("veth-database")
 
-    private static func introduce(_ member: Member, in attack: inout Attack) {
-        attack.gratuitous(at: -3, member)
-        attack.visit(at: -2, member, database, from: 19_000, port: 5432)
-    }
-
-    private static func site(_ number: Int) -> Member {
-        Member("203.0.\(113 + number / 250).\(number % 250)", card: Member.outside.card)
-    }
-
     /// Sites outside, all addresses of an accomplice, that accept HTTPS and not QUIC; or of which
     /// one side is seen, and one in four accepts.
     private static func cover(
         _ from: Member, count: Int, isHTTPS: Bool, in attack: inout Attack
     ) {
         for number in 0..<count {
-            let (time, site) = (8 * Double(number) / Double(count), site(number))
+            let (time, site) = (8 * Double(number) / Double(count), Member.outside(number))
             let source = UInt16(20_000 + number)
             if isHTTPS {
                 attack.udp(
@@ -52,7 +43,7 @@ struct CoverTests {
     @Test(arguments: [true, false], ["ports", "hosts", ""])
     func aScanInsideBesideCoverOutside(isHTTPS: Bool, target: String) throws {
         var attack = Attack()
-        Self.introduce(Self.offender, in: &attack)
+        attack.introduce(Self.offender)
         Self.cover(Self.offender, count: 420, isHTTPS: isHTTPS, in: &attack)
         for number in 0..<100 where target != "" {
             let isPort = target == "ports"
@@ -71,7 +62,7 @@ struct CoverTests {
     /// connections to another.
     @Test(arguments: [true, false]) func aFloodOfFullDatagramsIsFenced(isUsual: Bool) throws {
         var attack = Attack()
-        Self.introduce(Self.app, in: &attack)
+        attack.introduce(Self.app)
         let data = [UInt8](repeating: 7, count: 1400)
         for number in 0..<32_000 {
             attack.udp(
@@ -90,7 +81,7 @@ struct CoverTests {
     /// Pictures one way, and a copy over a connection that is acknowledged, are none.
     @Test(arguments: [true, false]) func aCopyIsNoFlood(isAcknowledged: Bool) throws {
         var traffic = Attack()
-        Self.introduce(Self.app, in: &traffic)
+        traffic.introduce(Self.app)
         let data = [UInt8](repeating: 7, count: 1316)
         if isAcknowledged {
             traffic.visit(

@@ -10,16 +10,6 @@ struct FallbackTests {
 
     private static let offender = Member.offender.at("veth-offender")
     private static let app = Member.app.at("veth-app")
-    private static let database = Member.database.at("veth-database")
-
-    private static func peer(_ number: Int) -> Member {
-        Member("203.0.113.\(number)", card: Member.outside.card)
-    }
-
-    private static func introduce(_ member: Member, in attack: inout Attack) {
-        attack.gratuitous(at: -3, member)
-        attack.visit(at: -2, member, database, from: 29_000, port: 5432)
-    }
 
     // MARK: - QUIC
 
@@ -30,7 +20,7 @@ struct FallbackTests {
     ) {
         let initial = [UInt8](repeating: 0xC0, count: 1200)
         for number in 0..<60 {
-            let (start, peer) = (Double(number) / 10, peer(number))
+            let (start, peer) = (Double(number) / 10, Member.outside(number))
             for packet in 0..<3 {
                 attack.udp(
                     at: start + 0.3 * Double(packet), from, peer, UInt16(40_000 + number), 443,
@@ -53,7 +43,7 @@ struct FallbackTests {
     /// HTTPS to a third of the hosts does not excuse a sweep of all.
     @Test func aSweepBesideFewConnectionsIsFenced() throws {
         var attack = Attack()
-        Self.introduce(Self.offender, in: &attack)
+        attack.introduce(Self.offender)
         Self.browse(Self.offender, share: 3, in: &attack)
         let outcome = try bench.judge(attack)
         #expect(outcome.fenced == ["port:veth-offender"], "\(outcome)")
@@ -81,7 +71,8 @@ struct FallbackTests {
             }
             guard let share, number % share == 0 else { continue }
             attack.visit(
-                at: start + 0.25, from, peer(number), from: UInt16(42_000 + number), port: 443)
+                at: start + 0.25, from, Member.outside(number), from: UInt16(42_000 + number),
+                port: 443)
         }
     }
 
@@ -110,7 +101,7 @@ struct FallbackTests {
     /// Questions to a resolver that only IPv6 has, one for each site, are one contact.
     @Test func repeatedQuestionsAreOneContact() throws {
         var traffic = Attack()
-        Self.introduce(Self.app, in: &traffic)
+        traffic.introduce(Self.app)
         Self.fallBack(Self.app, share: 1, in: &traffic)
         let six = Member("2001:db8:60:2::11", card: Self.app.card, port: Self.app.port)
         let resolver = Member("2001:db8:ffff::5353", card: Member.outside.card)
@@ -136,7 +127,7 @@ struct FallbackTests {
     @Test(arguments: [(nil, nil), (3, nil), (1, 20)] as [(Int?, Int?)])
     func aSweepOverIPv6IsFenced(share: Int?, found: Int?) throws {
         var attack = Attack()
-        Self.introduce(Self.offender, in: &attack)
+        attack.introduce(Self.offender)
         Self.fallBack(Self.offender, share: share, found: found, in: &attack)
         let outcome = try bench.judge(attack)
         #expect(outcome.fenced == ["port:veth-offender"], "\(outcome)")
@@ -152,7 +143,7 @@ struct FallbackTests {
             [0, 1, 0, 8, 0x21, 0x12, 0xA4, 0x42] + [UInt8](repeating: 7, count: 20)
         let response = [1, 1] + request.dropFirst(2)
         for number in 0..<candidates {
-            let (peer, port) = (peer(number % 200), UInt16(20_000 + number * 7))
+            let (peer, port) = (Member.outside(number % 200), UInt16(20_000 + number * 7))
             for packet in 0..<6 {
                 let time = Double(number) / 50 + Double(packet) / 5
                 attack.udp(at: time, from, peer, 50_000, port, request)
@@ -175,9 +166,9 @@ struct FallbackTests {
     /// No candidate answers: the call goes by the relay, which speaks STUN, too.
     @Test func aCallByItsRelayIsWatched() throws {
         var traffic = Attack()
-        Self.introduce(Self.app, in: &traffic)
+        traffic.introduce(Self.app)
         Self.check(Self.app, candidates: 20, share: nil, in: &traffic)
-        let relay = Self.peer(250)
+        let relay = Member.outside(250)
         let request: [UInt8] =
             [0, 3, 0, 8, 0x21, 0x12, 0xA4, 0x42] + [UInt8](repeating: 7, count: 20)
         traffic.udp(at: 0.1, Self.app, relay, 50_000, 3478, request)
@@ -191,7 +182,7 @@ struct FallbackTests {
     @Test(arguments: [(40, nil, 0), (24, 3, 6), (200, 4, 0)] as [(Int, Int?, Int)])
     func aScanByChecksIsFenced(candidates: Int, share: Int?, refused: Int) throws {
         var attack = Attack()
-        Self.introduce(Self.offender, in: &attack)
+        attack.introduce(Self.offender)
         Self.check(
             Self.offender, candidates: candidates, share: share, refused: refused, in: &attack)
         let outcome = try bench.judge(attack)
@@ -211,16 +202,17 @@ struct FallbackTests {
         for number in 0..<40 {
             let (at, source) = (start + Double(number) / 10_000, UInt16(40_000 + number))
             if isDatagram {
-                attack.udp(at: at, from, peer(number), source, 8000, [1])
+                attack.udp(at: at, from, Member.outside(number), source, 8000, [1])
             } else {
-                attack.tcp(at: at, from, peer(number), source, 443)
+                attack.tcp(at: at, from, Member.outside(number), source, 443)
             }
             guard let delay else { continue }
             if isDatagram {
-                attack.udp(at: at + delay, peer(number), from, 8000, source, [2])
+                attack.udp(at: at + delay, Member.outside(number), from, 8000, source, [2])
             } else {
                 attack.tcp(
-                    at: at + delay, peer(number), from, 443, source, flags: 0x12, sequence: 500,
+                    at: at + delay, Member.outside(number), from, 443, source, flags: 0x12,
+                    sequence: 500,
                     acknowledgment: 1001)
             }
         }
@@ -240,7 +232,7 @@ struct FallbackTests {
     ) throws {
         let from = port.map { Member.app.at($0) } ?? .app
         var traffic = Attack()
-        if port != nil { Self.introduce(Self.app, in: &traffic) }
+        if port != nil { traffic.introduce(Self.app) }
         for number in 0..<400 {
             let (time, source) = (Double(number) / 20, UInt16(20_000 + number))
             let site = Member(
@@ -258,13 +250,13 @@ struct FallbackTests {
     /// than that.
     @Test(arguments: [true, false]) func aSlowSilentScanIsFenced(isBurst: Bool) throws {
         var attack = Attack()
-        Self.introduce(Self.offender, in: &attack)
+        attack.introduce(Self.offender)
         if isBurst {
             Self.burst(Self.offender, at: 0.1, after: nil, isDatagram: false, in: &attack)
         } else {
             for number in 0..<120 {
                 attack.tcp(
-                    at: Double(number) / 20, Self.offender, Self.peer(number), 54_321, 443)
+                    at: Double(number) / 20, Self.offender, Member.outside(number), 54_321, 443)
             }
         }
         let outcome = try bench.judge(attack)

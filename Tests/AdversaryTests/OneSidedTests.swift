@@ -15,19 +15,6 @@ struct OneSidedTests {
     private static let neighbour = Member.neighbour.at("veth-neighbour")
     private static let bystander = Member.bystander.at("veth-bystander")
 
-    private static func peer(_ number: Int) -> Member {
-        Member("203.0.113.\(number)", card: Member.outside.card)
-    }
-
-    /// The hosts show their ports and addresses.
-    private static func introduce(_ members: Member..., in attack: inout Attack) {
-        for (number, member) in members.enumerated() {
-            let start = -2 + Double(number) / 100
-            attack.gratuitous(at: start - 1, member)
-            attack.visit(at: start, member, database, from: UInt16(29_000 + number), port: 5432)
-        }
-    }
-
     // MARK: - Connections
 
     /// What the opener of connections to an address or a port each sends: SYN, acknowledgment, and
@@ -48,7 +35,9 @@ struct OneSidedTests {
     }
 
     private static func contacts(areHosts: Bool = true) -> [(peer: Member, port: UInt16)] {
-        (0..<100).map { areHosts ? (peer($0), 443) : (peer(9), UInt16(8000 + $0)) }
+        (0..<100).map {
+            areHosts ? (Member.outside($0), 443) : (Member.outside(9), UInt16(8000 + $0))
+        }
     }
 
     /// The answers take another path; or every other one does.
@@ -73,14 +62,14 @@ struct OneSidedTests {
     @Test(arguments: ["found", "refused", "inside"])
     func aScanWithBlindAcknowledgmentsIsFenced(kind: String) throws {
         var attack = Attack()
-        Self.introduce(Self.offender, in: &attack)
+        attack.introduce(Self.offender)
         let contacts =
             kind == "inside"
             ? (0..<100).map { (Member("10.60.3.\(100 + $0)"), UInt16(443)) } : Self.contacts()
         Self.connect(Self.offender, to: contacts, in: &attack)
         for number in stride(from: 3, to: 100, by: 20) where kind != "inside" {
             attack.tcp(
-                at: Double(number) / 10 + (kind == "found" ? 0.01 : 0.03), Self.peer(number),
+                at: Double(number) / 10 + (kind == "found" ? 0.01 : 0.03), Member.outside(number),
                 Self.offender, 443, UInt16(40_000 + number), flags: kind == "found" ? 0x12 : 4,
                 sequence: kind == "found" ? 500 : 501, acknowledgment: 1001)
         }
@@ -91,7 +80,7 @@ struct OneSidedTests {
     /// A scan inside, silent or refused, among as many such connections outside.
     @Test(arguments: [true, false]) func aScanAmongSuchConnectionsIsFenced(isRefused: Bool) throws {
         var attack = Attack()
-        Self.introduce(Self.offender, Self.database, in: &attack)
+        attack.introduce(Self.offender, Self.database)
         Self.connect(Self.offender, to: Self.contacts(), in: &attack)
         for number in 0..<100 {
             let (time, port) = (Double(number) / 10 + 0.05, UInt16(1 + number))
@@ -108,7 +97,7 @@ struct OneSidedTests {
     /// One that nothing answers is the same as a client whose answers are not seen: it is named.
     @Test func aScanThatNothingAnswersIsNamed() throws {
         var attack = Attack()
-        Self.introduce(Self.offender, in: &attack)
+        attack.introduce(Self.offender)
         Self.connect(Self.offender, to: Self.contacts(areHosts: false), in: &attack)
         let outcome = try bench.judge(attack)
         #expect(
@@ -121,11 +110,12 @@ struct OneSidedTests {
     /// client, and shows who does it.
     @Test func resetsInThePeersNamesDoNotAccuseTheClient() throws {
         var attack = Attack()
-        Self.introduce(Self.bystander, Self.app, in: &attack)
+        attack.introduce(Self.bystander, Self.app)
         Self.connect(Self.app, to: Self.contacts(), in: &attack)
         for number in 0..<100 {
             attack.tcp(
-                at: Double(number) / 10 + 0.04, Self.peer(number).by(Self.bystander), Self.app, 443,
+                at: Double(number) / 10 + 0.04, Member.outside(number).by(Self.bystander), Self.app,
+                443,
                 UInt16(40_000 + number), flags: 4, sequence: 501)
         }
         let outcome = try bench.judge(attack)
@@ -161,8 +151,7 @@ struct OneSidedTests {
     /// A bystander refuses them in the callees' names.
     @Test func forgedRefusalsDoNotAccuseTheCaller() throws {
         var attack = Attack()
-        Self.introduce(
-            Self.bystander, Self.app, Self.offender, Self.neighbour, Self.web, in: &attack)
+        attack.introduce(Self.bystander, Self.app, Self.offender, Self.neighbour, Self.web)
         Self.call(Self.web, in: &attack)
         for number in 0..<30 {
             let callee = [Self.app, Self.offender, Self.neighbour][number % 3]
@@ -180,7 +169,7 @@ struct OneSidedTests {
     @Test(arguments: ["refused", "mixed", "silent", "few"])
     func aScanOfManyPackets(kind: String) throws {
         var attack = Attack()
-        Self.introduce(Self.offender, in: &attack)
+        attack.introduce(Self.offender)
         for number in 0..<(kind == "few" ? 40 : 80) {
             let (start, port) = (Double(number) / 15, UInt16(2000 + number))
             for packet in 0..<(kind != "mixed" || number % 5 < 2 ? 40 : 1) {
@@ -209,7 +198,7 @@ struct OneSidedTests {
             as [(Int, Int, Double, Int)])
     func aFloodOfFewFlowsIsFenced(flows: Int, rate: Int, seconds: Double, streams: Int) throws {
         var attack = Attack()
-        Self.introduce(Self.offender, in: &attack)
+        attack.introduce(Self.offender)
         for flow in 0..<flows + streams {
             let rate = flow < flows ? rate : 50
             for packet in 0..<Int(Double(rate) * seconds) {
@@ -229,7 +218,7 @@ struct OneSidedTests {
     func halfOpenConnections(services: Int, rate: Int, isFlood: Bool) throws {
         var attack = Attack()
         let balancer = Member("10.60.1.12").at("veth-balancer")
-        Self.introduce(balancer, in: &attack)
+        attack.introduce(balancer)
         for number in 0..<rate * 15 {
             let target = Member("10.60.2.\(11 + number % services)").at("veth-\(number % services)")
             let (time, source) = (Double(number) / Double(rate), UInt16(30_000 + number))
@@ -253,9 +242,9 @@ struct OneSidedTests {
         ], [true, false])
     func datagramsOfNewPorts(row: (rate: Int, ports: Int, isRefused: Bool), isInside: Bool) throws {
         let (rate, ports, isRefused) = row
-        let target = isInside ? Self.web : Self.peer(9)
+        let target = isInside ? Self.web : Member.outside(9)
         var attack = Attack()
-        Self.introduce(Self.offender, Self.web, in: &attack)
+        attack.introduce(Self.offender, Self.web)
         for number in 0..<rate * 10 {
             let (time, source) = (Double(number) / Double(rate), UInt16(30_000 + number))
             let port = UInt16(8125 + number % ports)

@@ -11,15 +11,6 @@ struct PeerTests {
     private static let app = Member.app.at("veth-app")
     private static let database = Member.database.at("veth-database")
 
-    private static func introduce(_ member: Member, in attack: inout Attack) {
-        attack.gratuitous(at: -3, member)
-        attack.visit(at: -2, member, database, from: 29_000, port: 5432)
-    }
-
-    private static func peer(_ number: Int) -> Member {
-        Member("203.0.\(113 + number / 250).\(number % 250)", card: Member.outside.card)
-    }
-
     enum Kind: CaseIterable { case time, torrent, ledger, webhooks, resets }
 
     /// Contacts with `count` peers in `seconds`, of which every one for which `isThere` is false
@@ -29,7 +20,9 @@ struct PeerTests {
         in attack: inout Attack
     ) {
         for number in 0..<count {
-            let (time, peer) = (0.1 + seconds * Double(number) / Double(count), peer(number))
+            let (time, peer) = (
+                0.1 + seconds * Double(number) / Double(count), Member.outside(number)
+            )
             let source = UInt16(40_000 + number)
             let port: UInt16 =
                 switch kind {
@@ -73,7 +66,7 @@ struct PeerTests {
         for hasPort in [true, false] {
             let from = hasPort ? Self.app : .app
             var traffic = Attack()
-            if hasPort { Self.introduce(from, in: &traffic) }
+            if hasPort { traffic.introduce(from) }
             Self.meet(
                 from, kind, count: row.count, seconds: row.seconds, isThere: { $0 % 2 == 1 },
                 in: &traffic)
@@ -87,7 +80,7 @@ struct PeerTests {
     @Test(arguments: [Kind.time, .torrent, .ledger, .webhooks])
     func aScanThatFindsFewIsFenced(kind: Kind) throws {
         var attack = Attack()
-        Self.introduce(Self.app, in: &attack)
+        attack.introduce(Self.app)
         Self.meet(
             Self.app, kind, count: 150, seconds: 8, isThere: { $0 % 10 == 0 }, in: &attack)
         let outcome = try bench.judge(attack)
@@ -97,7 +90,7 @@ struct PeerTests {
     /// Half of very many answer: they may all be addresses of an accomplice.
     @Test func peersOfAnAccompliceHideNoBigScan() throws {
         var attack = Attack()
-        Self.introduce(Self.app, in: &attack)
+        attack.introduce(Self.app)
         Self.meet(
             Self.app, .webhooks, count: 400, seconds: 8, isThere: { $0 % 2 == 0 }, in: &attack)
         let outcome = try bench.judge(attack)
@@ -107,10 +100,10 @@ struct PeerTests {
     /// A scan inside, or of many ports of one host outside, beside peers that answer.
     @Test(arguments: [true, false]) func peersHideNoOtherScan(isInside: Bool) throws {
         var attack = Attack()
-        Self.introduce(Self.app, in: &attack)
+        attack.introduce(Self.app)
         Self.meet(
             Self.app, .webhooks, count: 40, seconds: 8, isThere: { _ in true }, in: &attack)
-        let target = isInside ? Self.database : Self.peer(249)
+        let target = isInside ? Self.database : Member.outside(249)
         for number in 0..<150 {
             attack.tcp(
                 at: 0.1 + Double(number) / 20, Self.app, target, 54_321, UInt16(1 + number))
@@ -127,15 +120,15 @@ struct PeerTests {
         let request: [UInt8] =
             [0, 1, 0, 8, 0x21, 0x12, 0xA4, 0x42] + [UInt8](repeating: 7, count: 20)
         var traffic = Attack()
-        if hasPort { Self.introduce(from, in: &traffic) }
+        if hasPort { traffic.introduce(from) }
         for number in 0..<40 {
             for packet in 0..<5 {
                 let time = 0.1 + Double(number) / 20 + Double(packet) / 2
                 let port = UInt16(20_000 + number * 7)
-                traffic.udp(at: time, from, Self.peer(number), 50_000, port, request)
+                traffic.udp(at: time, from, Member.outside(number), 50_000, port, request)
                 guard number < 2 else { continue }
                 traffic.udp(
-                    at: time + 0.05, Self.peer(number), from, port, 50_000,
+                    at: time + 0.05, Member.outside(number), from, port, 50_000,
                     [1, 1] + request.dropFirst(2))
             }
         }
@@ -152,12 +145,12 @@ struct PeerTests {
         for hasPort in [true, false] {
             let from = hasPort ? Self.app : .app
             var traffic = Attack()
-            if hasPort { Self.introduce(from, in: &traffic) }
+            if hasPort { traffic.introduce(from) }
             for number in 0..<60 {
                 let time = 0.1 + Double(number) / (isInside ? 200 : 20)
                 let inside = Member(
                     "10.60.4.\(22 + number)", port: hasPort ? "veth-\(number)" : nil)
-                let peer = isInside ? inside : Self.peer(number)
+                let peer = isInside ? inside : Member.outside(number)
                 let source = UInt16(40_000 + number)
                 traffic.tcp(at: time, from, peer, source, 8443)
                 traffic.tcp(at: time + delay - 0.1, from, peer, source, 8443)
@@ -178,7 +171,7 @@ struct PeerTests {
     @Test(arguments: [(120, 10), (60, 20)])
     func aSilentSweepInsideIsFenced(count: Int, rate: Int) throws {
         var attack = Attack()
-        Self.introduce(Self.app, in: &attack)
+        attack.introduce(Self.app)
         for number in 0..<count {
             attack.tcp(
                 at: 0.1 + Double(number) / Double(rate), Self.app,
@@ -195,21 +188,29 @@ struct PeerTests {
 
     // MARK: - IPv6
 
-    /// A mail server tries the IPv6 addresses of sixty others in vain, and then IPv4.
+    /// Sixty mail servers are tried over IPv6 in vain, and each time a host over IPv4 is visited.
+    private static func tryIPv6(
+        _ from: Member, then port: UInt16, after delay: Double, in attack: inout Attack
+    ) {
+        let six = Member("2001:db8:60:2::11", card: from.card, port: from.port)
+        for number in 0..<60 {
+            let time = 0.1 + Double(number) / 6
+            let site = Member(
+                "2001:db8:ffff::\(String(number + 1, radix: 16))", card: Member.outside.card)
+            attack.tcp(at: time, six, site, UInt16(40_000 + number), 25)
+            attack.visit(
+                at: time + delay, from, Member.outside(number), from: UInt16(42_000 + number),
+                port: port)
+        }
+    }
+
+    /// The servers are reached over IPv4.
     @Test(arguments: [0.3, 2], [true, false])
     func mailOverBrokenIPv6IsWatched(delay: Double, hasPort: Bool) throws {
         let from = hasPort ? Self.app : .app
         var traffic = Attack()
-        if hasPort { Self.introduce(from, in: &traffic) }
-        let six = Member("2001:db8:60:2::11", card: from.card, port: from.port)
-        for number in 0..<60 {
-            let (time, source) = (0.1 + Double(number) / 6, UInt16(40_000 + number))
-            let site = Member(
-                "2001:db8:ffff::\(String(number + 1, radix: 16))", card: Member.outside.card)
-            traffic.tcp(at: time, six, site, source, 25)
-            traffic.visit(
-                at: time + delay, from, Self.peer(number), from: UInt16(42_000 + number), port: 25)
-        }
+        if hasPort { traffic.introduce(from) }
+        Self.tryIPv6(from, then: 25, after: delay, in: &traffic)
         let outcome = try bench.judge(traffic)
         #expect(outcome.fenced.isEmpty, "\(outcome)")
     }
@@ -217,17 +218,8 @@ struct PeerTests {
     /// Connections of another service over IPv4 replace nothing.
     @Test func aSweepOfMailServersOverIPv6IsFenced() throws {
         var attack = Attack()
-        Self.introduce(Self.app, in: &attack)
-        let six = Member("2001:db8:60:2::11", card: Self.app.card, port: Self.app.port)
-        for number in 0..<60 {
-            let (time, source) = (0.1 + Double(number) / 6, UInt16(40_000 + number))
-            let site = Member(
-                "2001:db8:ffff::\(String(number + 1, radix: 16))", card: Member.outside.card)
-            attack.tcp(at: time, six, site, source, 25)
-            attack.visit(
-                at: time + 0.3, Self.app, Self.peer(number), from: UInt16(42_000 + number),
-                port: 443)
-        }
+        attack.introduce(Self.app)
+        Self.tryIPv6(Self.app, then: 443, after: 0.3, in: &attack)
         let outcome = try bench.judge(attack)
         #expect(outcome.fenced == ["port:veth-app"], "\(outcome)")
     }

@@ -40,11 +40,6 @@ struct PoolTests {
         }
     }
 
-    private static func introduce(_ member: Member, in attack: inout Attack) {
-        attack.gratuitous(at: -3, member)
-        attack.visit(at: -2, member, database, from: 19_000, port: 5432)
-    }
-
     /// A pool of a usual service, or of a new one; also where the second ends before the requests,
     /// and where the server, which was just started, is late to speak first.
     @Test(
@@ -56,7 +51,7 @@ struct PoolTests {
         row: (count: Int, start: Double, delay: Double, use: Double), isUsual: Bool
     ) throws {
         var traffic = Attack()
-        Self.introduce(Self.app, in: &traffic)
+        traffic.introduce(Self.app)
         Self.open(
             Self.app, isUsual ? Self.database : Member("10.60.3.40").at("veth-new"),
             port: isUsual ? 5432 : 6379, count: row.count, at: row.start, delay: row.delay,
@@ -73,7 +68,7 @@ struct PoolTests {
         count: Int, seconds: Int, isAcknowledged: Bool
     ) throws {
         var attack = Attack()
-        Self.introduce(Self.offender, in: &attack)
+        attack.introduce(Self.offender)
         for second in 0..<seconds {
             Self.open(
                 Self.offender, Self.database, count: count, at: Double(second) + 0.2,
@@ -89,7 +84,7 @@ struct PoolTests {
     /// Half-open connections beside a pool that is used.
     @Test func aPoolHidesNoFlood() throws {
         var attack = Attack()
-        Self.introduce(Self.offender, in: &attack)
+        attack.introduce(Self.offender)
         Self.open(
             Self.offender, Self.database, count: 300, at: 0.2, delay: 0.002, use: 0.01,
             in: &attack)

@@ -13,8 +13,6 @@ struct OneSidedWindow: Sendable {
         case replaced
         /// As novel, the connectivity checks that were answered; otherwise all.
         case checks
-        /// Pairs outside that accepted a connection over IPv6.
-        case overIPv6
         /// As novel, pairs outside that answered; otherwise all that were tried. One for each
         /// family, so that IPv4 does not speak for IPv6.
         case outside
@@ -47,7 +45,6 @@ struct OneSidedWindow: Sendable {
         (contacts.accepted, contacts.refused) = counts(.answers, scale, second)
         (contacts.besideHTTPS, contacts.besideIPv4) = counts(.replaced, scale, second)
         (contacts.checks, contacts.answeredChecks) = counts(.checks, scale, second)
-        contacts.acceptedOverIPv6 = counts(.overIPv6, scale, second).other
         let (four, six) = (counts(.outside, scale, second), counts(.outsideIPv6, scale, second))
         contacts.outside = PeerCounts(tried: four.other, answered: four.novel)
         contacts.outsideIPv6 = PeerCounts(tried: six.other, answered: six.novel)

@@ -139,11 +139,7 @@ extension WindowTracker {
         if Self.mayBeOneWay(packet.ipProtocol, packet.sourcePort) {
             hosts[slot].oneSided.note(.datagrams, key, second: second, isNovel: true)
         }
-        guard packet.ipProtocol == 6 else { return }
-        hosts[slot].oneSided.note(.answers, key, second: second)
-        if !packet.source.isIPv4 {
-            hosts[slot].oneSided.note(.overIPv6, key, second: second)
-        }
+        if packet.ipProtocol == 6 { hosts[slot].oneSided.note(.answers, key, second: second) }
     }
 
     /// The pair of a flow, by an answer.

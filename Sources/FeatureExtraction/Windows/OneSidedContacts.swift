@@ -13,8 +13,6 @@ public struct OneSidedContacts: Sendable {
     /// two seconds of the flow's start.
     public var accepted: Float = 0
     public var refused: Float = 0
-    /// Of those that accepted a connection, those over IPv6.
-    public var acceptedOverIPv6: Float = 0
     /// Pairs inside whose host refused a datagram by ICMP.
     public var refusedInside: Float = 0
     /// QUIC to hosts that answer HTTPS.

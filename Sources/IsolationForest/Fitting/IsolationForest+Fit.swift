@@ -137,25 +137,12 @@ private struct Grower: Sendable {
     private func tree(_ index: Int, _ source: UnsafeBufferPointer<Float>) -> Tree {
         var generator = SeededGenerator(seed: options.seed, stream: UInt64(index))
         let picked = generator.sample(sampleSize, of: rowCount)
-        let width = fill.count
-        var rows = [SIMD8<Float>](repeating: .zero, count: sampleSize * width)
         // SAFETY: `source` has `rowCount` rows, and the sampled indices are below that.
-        unsafe fill.withUnsafeBufferPointer { fill in
-            unsafe rows.withUnsafeMutableBufferPointer { rows in
-                let reader = unsafe RowReader(columnCount: columnCount, fill: fill.baseAddress!)
-                for (place, row) in picked.enumerated() {
-                    unsafe reader.take(
-                        source.baseAddress! + row * columnCount,
-                        into: rows.baseAddress! + place * width)
-                }
-                for place in 0..<sampleSize {
-                    unsafe reader.clean(rows.baseAddress! + place * width)
-                }
-            }
-        }
+        let rows = unsafe RowReader.copies(
+            of: picked, in: source, columnCount: columnCount, fill: fill)
         let columns = generator.sample(options.columnsPerTree ?? columnCount, of: columnCount)
         var builder = TreeBuilder(
-            rows: rows, width: width, columns: columns, heightLimit: heightLimit,
+            rows: rows, width: fill.count, columns: columns, heightLimit: heightLimit,
             hasBoxes: IsolationForest.hasBoxes(
                 tree: index, ofReferences: options.referenceCount > 0),
             generator: generator)

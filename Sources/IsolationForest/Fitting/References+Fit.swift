@@ -14,18 +14,9 @@ extension References {
         var generator = SeededGenerator(seed: options.seed, stream: 1 << 32)
         let picked = generator.sample(min(options.referenceCount, rowCount), of: rowCount)
         let width = fill.count
-        var copies = [SIMD8<Float>](repeating: .zero, count: picked.count * width)
         // SAFETY: `rows` has `rowCount` rows, and the sampled indices are below that.
-        unsafe fill.withUnsafeBufferPointer { fill in
-            unsafe copies.withUnsafeMutableBufferPointer { copies in
-                let reader = unsafe RowReader(columnCount: columnCount, fill: fill.baseAddress!)
-                for (place, row) in picked.enumerated() {
-                    unsafe reader.read(
-                        rows.baseAddress! + row * columnCount,
-                        into: copies.baseAddress! + place * width)
-                }
-            }
-        }
+        let copies = unsafe RowReader.copies(
+            of: picked, in: rows, columnCount: columnCount, fill: fill)
         let scales = Self.scales(
             copies, count: picked.count, columnCount: columnCount, resolution: resolution)
         var places: [Int16] = []

@@ -20,6 +20,43 @@ struct RowReader {
         unsafe clean(copy)
     }
 
+    /// Copies rows that follow each other.
+    ///
+    /// SAFETY: as for one row.
+    @inline(__always)
+    func read(
+        _ rows: UnsafePointer<Float>, count: Int, into copies: UnsafeMutablePointer<SIMD8<Float>>
+    ) {
+        for row in 0..<count {
+            unsafe read(rows + row * columnCount, into: copies + row * width)
+        }
+    }
+
+    /// Copies the rows of a table at these places, one after the other.
+    ///
+    /// SAFETY: `rows` has a row at each place.
+    static func copies(
+        of places: [Int], in rows: UnsafeBufferPointer<Float>, columnCount: Int,
+        fill: [SIMD8<Float>]
+    ) -> [SIMD8<Float>] {
+        let width = fill.count
+        var copies = [SIMD8<Float>](repeating: .zero, count: places.count * width)
+        unsafe fill.withUnsafeBufferPointer { fill in
+            unsafe copies.withUnsafeMutableBufferPointer { copies in
+                let reader = unsafe RowReader(columnCount: columnCount, fill: fill.baseAddress!)
+                for (place, row) in places.enumerated() {
+                    unsafe reader.take(
+                        rows.baseAddress! + row * columnCount,
+                        into: copies.baseAddress! + place * width)
+                }
+                for place in places.indices {
+                    unsafe reader.clean(copies.baseAddress! + place * width)
+                }
+            }
+        }
+        return copies
+    }
+
     /// Copies one row unchanged; a separate step, so that many cache misses overlap.
     @inline(__always)
     func take(_ row: UnsafePointer<Float>, into copy: UnsafeMutablePointer<SIMD8<Float>>) {

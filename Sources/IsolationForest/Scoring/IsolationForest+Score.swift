@@ -174,10 +174,8 @@ extension Walker {
                 .assumingMemoryBound(to: Float.self)
             for first in stride(from: 0, to: count, by: block) {
                 let filled = min(block, count - first)
-                for row in 0..<filled {
-                    unsafe reader.read(
-                        rows + (first + row) * reader.columnCount, into: copies + row * width)
-                }
+                unsafe reader.read(
+                    rows + first * reader.columnCount, count: filled, into: copies)
                 for row in 0..<block { unsafe blockSums[row] = 0 }
                 for tree in 0..<treeCount {
                     for row in stride(from: 0, to: filled, by: 8) {
@@ -209,10 +207,8 @@ extension Walker {
                 .assumingMemoryBound(to: Float.self)
             for first in stride(from: 0, to: count, by: block) {
                 let filled = min(block, count - first)
-                for row in 0..<filled {
-                    unsafe reader.read(
-                        rows + (first + row) * reader.columnCount, into: copies + row * width)
-                }
+                unsafe reader.read(
+                    rows + first * reader.columnCount, count: filled, into: copies)
                 unsafe seeker.nearest(copies, count: filled, halves: halves, least: least)
                 for row in 0..<filled { unsafe body(first + row, 2 * least[row].min()) }
             }
