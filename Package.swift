@@ -184,8 +184,7 @@ let package = Package(
             "FeatureExtraction",
             uses: [
                 "Timestamps", "NetworkAddresses", "Indicators", "PacketDecoding", "FlowMetering",
-                "Workloads",
-                "BaselineGraph", "SenderAttribution",
+                "Workloads", "BaselineGraph", "SenderAttribution", "CPrefetch",
             ]),
         library(
             "AttackPatterns",

@@ -91,7 +91,7 @@ private struct Trial {
     let group: GroupBaseline
     let seconds: Int
 
-    func transformed(_ values: [Float]) -> [Float] {
+    func transformed(_ values: FeatureValues) -> [Float] {
         RelativeVector.transformed(values, seconds: seconds)
     }
 

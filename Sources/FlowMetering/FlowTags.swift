@@ -1,3 +1,5 @@
+internal import CPrefetch
+
 /// A word for each flow, which later packets of the flow bring along.
 ///
 /// It is kept apart from the meter, so that one thread can meter packets while another one attaches
@@ -20,6 +22,17 @@ public struct FlowTags: Sendable {
         update.tag = 0
         // What was kept there is of an earlier flow.
         if self[update.flow] != 0 { words[Int(update.flow)] = 0 }
+    }
+
+    /// Prefetches the tag of the flow in a slot.
+    @inline(__always)
+    public func prefetch(_ flow: Int32) {
+        guard flow >= 0, Int(flow) < words.count else { return }
+        // SAFETY: the index is checked, and prefetching never faults.
+        unsafe words.withUnsafeBufferPointer { words in
+            guard let base = words.baseAddress else { return }
+            unsafe lazaret_prefetch(base + Int(flow))
+        }
     }
 
     /// The tag of the flow in a slot.

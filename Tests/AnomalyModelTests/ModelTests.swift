@@ -160,7 +160,8 @@ struct ModelTests {
             let verdict = detector.judge(clean)
             #expect(verdict == nil)
         }
-        var values = cleanWindow(1, second: 0, &generator).values
+        let clean = cleanWindow(1, second: 0, &generator)
+        var values = Feature.allCases.map { clean[$0] }
         values[Feature.ports.rawValue] = 400
         values[Feature.edges.rawValue] = 400
         values[Feature.flows.rawValue] = 400

@@ -79,7 +79,7 @@ private final class Ports {
     }
 
     private func takeWindows() {
-        while let window = tracker.nextWindow() { windows.append(window) }
+        while tracker.nextWindow() { windows.append(tracker.window) }
     }
 
     /// The last short window of each subject, except contested ones.

@@ -40,7 +40,7 @@ struct SlidingWindowTests {
             packet.ipLength = .random(in: 40..<1500, using: &generator)
             packet.time = Timestamp(second: second)
             tracker.advance(to: packet.time)
-            while let window = tracker.nextWindow() { windows.append(window) }
+            while tracker.nextWindow() { windows.append(tracker.window) }
             var update = FlowUpdate()
             update.events = [.started, .fromOriginator]
             _ = tracker.observe(packet, update)
@@ -52,7 +52,7 @@ struct SlidingWindowTests {
         // The last packet's second is the last that ends.
         let last = sent.values.flatMap(\.keys).max() ?? 0
         tracker.finish()
-        while let window = tracker.nextWindow() { windows.append(window) }
+        while tracker.nextWindow() { windows.append(tracker.window) }
 
         var expected: Set<Key> = []
         for (host, traffic) in sent {

@@ -50,7 +50,7 @@ private struct Bench: ~Copyable {
 
     private mutating func take() {
         while let window = tracker.nextTarget() { targets.append(window) }
-        while let window = tracker.nextWindow() { windows.append(window) }
+        while tracker.nextWindow() { windows.append(tracker.window) }
     }
 
     mutating func finish() {

@@ -9,14 +9,12 @@ package enum RelativeVector {
     static let resolution: Float = 0.5
 
     /// Transformed values of a window.
-    package static func transformed(_ values: [Float], seconds: Int) -> [Float] {
-        var row = values
+    package static func transformed(_ values: FeatureValues, seconds: Int) -> [Float] {
         let length = FeatureMeasure.length(seconds: seconds)
         let measures = FeatureSchema.measures
-        for column in measures.indices {
-            row[column] = measures[column].transformed(values[column], length: length)
+        return measures.indices.map {
+            measures[$0].transformed(values[$0], length: length)
         }
-        return row
     }
 
     /// The position of each value in its group's clean range: up to 1 at the largest clean value,
@@ -119,9 +117,8 @@ package struct OrdinaryAmounts: Sendable {
     }
 
     /// Whether no value exceeds the clean range by a resolution; false where that is not certain.
-    package func contain(_ values: [Float]) -> Bool {
-        guard values.count == limits.count else { return false }
-        let (values, limits) = (values.span, limits.span)
+    package func contain(_ values: FeatureValues) -> Bool {
+        let limits = limits.span
         // A value that is not a number is not below its limit.
         for column in limits.indices where !(values[column] < limits[column]) { return false }
         return true

@@ -95,7 +95,7 @@ package struct TrainingSanitizer {
     }
 
     private mutating func addWindows() {
-        while let window = tracker.nextWindow() { add(window) }
+        while tracker.nextWindow() { add(tracker.window) }
     }
 
     /// All subjects whose traffic has not looked clean so far, strongest first.

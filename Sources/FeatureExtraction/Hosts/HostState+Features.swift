@@ -8,7 +8,7 @@ import Timestamps
 
 extension HostState {
     /// Writes the raw values of the window of `scale` that ends with `second`.
-    mutating func fill(_ values: inout [Float], _ scale: Scale, _ second: Int) {
+    mutating func fill(_ values: inout FeatureValues, _ scale: Scale, _ second: Int) {
         let sum = sum(scale)
         func amount(_ counter: Counter) -> Float {
             switch counter {

@@ -67,7 +67,8 @@ extension WindowTracker {
             if update.events.contains(.acknowledged) { return progress[flow].finish() }
             // The first data after an acknowledgment that nothing seen explains. The hosts of the
             // monitored networks are seen whole.
-            guard packet.tcpFlags & 0x17 == 0x10, packet.payloadLength > 0, isOutside(packet),
+            guard packet.tcpFlags & 0x17 == 0x10, packet.payloadLength > 0,
+                isOutside(packet.destination, update.flow),
                 progress[flow].use()
             else { return }
             hosts[slot].oneSided.note(.used, HostState.keys(of: packet).edge, second: second)

@@ -9,12 +9,12 @@ public import Timestamps
 extension WindowTracker {
     /// Closes seconds until a window is complete: host by host, and for each host the shorter
     /// scales first.
-    mutating func nextFullWindow() -> Window? {
+    mutating func nextFullWindow() -> Bool {
         while second < target {
             // Without hosts in the table, the seconds up to `target` can be skipped.
             if free.count == hosts.count {
                 (second, turn) = (target, (0, 0))
-                return nil
+                return false
             }
             while turn.slot < hosts.count {
                 let slot = turn.slot
@@ -22,7 +22,7 @@ extension WindowTracker {
                     if turn.scale == 0 { hosts[slot].roll(second) }
                     if let scale = nextFullScale(of: slot) {
                         fill(slot, scale)
-                        return window
+                        return true
                     }
                     endSecond(of: slot)
                 }
@@ -31,7 +31,7 @@ extension WindowTracker {
             turn = (0, 0)
             second += 1
         }
-        return nil
+        return false
     }
 
     private mutating func nextFullScale(of slot: Int) -> Scale? {

@@ -301,6 +301,7 @@ extension WindowTracker {
     /// an owner starts with empty windows; the old windows are still scored for the previous owner.
     public mutating func apply(_ change: WorkloadChange) {
         resolver.apply(change)
+        responders.forgetPlaces()
         if change.networks != nil {
             for slot in hosts.indices where isCurrent(slot) { rename(slot) }
         } else {

@@ -1,3 +1,5 @@
+internal import CPrefetch
+public import FlowMetering
 public import NetworkAddresses
 import PacketDecoding
 import SenderAttribution
@@ -9,6 +11,32 @@ extension WindowTracker {
     public func opening(_ tag: UInt32) -> (subject: IPAddress, isNew: Bool)? {
         guard tag & Self.unsolicitedBit == 0, tag & Self.slotMask != 0 else { return nil }
         return (hosts[Int(tag & Self.slotMask) - 1].address, tag & Self.newEdgeBit != 0)
+    }
+
+    /// Prefetches what `observe` reads for packets that follow soon: most are of other flows and
+    /// hosts, which are no longer in the cache.
+    ///
+    /// - Parameters:
+    ///   - position: the packet that is observed next; updates from `count` on are not used.
+    ///   - tags: as far as they are known now.
+    @inline(__always)
+    public func prefetch(
+        _ updates: [FlowUpdate], after position: Int, count: Int, _ tags: FlowTags
+    ) {
+        let (near, far) = (position + 8, position + 16)
+        if far < count { tags.prefetch(updates[far].flow) }
+        guard near < count else { return }
+        let flow = updates[near].flow
+        responders.prefetch(flow)
+        let slot = Int(tags[flow] & Self.slotMask) - 1
+        guard slot >= 0, slot < hosts.count else { return }
+        unsafe hosts.withUnsafeBufferPointer { hosts in
+            // SAFETY: the slot is checked above, and prefetching never faults.
+            guard let base = hosts.baseAddress else { return }
+            let host = unsafe UnsafeRawPointer(base + slot)
+            // What is read for each packet comes first.
+            for line in stride(from: 0, to: 384, by: 64) { unsafe lazaret_prefetch(host + line) }
+        }
     }
 
     /// Whether a flow with this tag was opened to a pair of peer and service that is new to the

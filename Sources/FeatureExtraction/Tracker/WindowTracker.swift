@@ -7,10 +7,10 @@ public import SenderAttribution
 public import Workloads
 public import Timestamps
 
-/// Keeps sliding windows for every address that opens flows, and returns a window of each scale
+/// Keeps sliding windows for every address that opens flows, and completes a window of each scale
 /// whenever its newest bucket is complete and not empty.
 ///
-/// For each packet, call `advance(to:)` with its time, `nextWindow()` until it returns nil, then
+/// For each packet, call `advance(to:)` with its time, `nextWindow()` until it returns false, then
 /// `observe`.
 ///
 /// The subject is the initiator: traffic that an address receives or answers is not charged to it.
@@ -57,9 +57,9 @@ public struct WindowTracker: Sendable {
     public var judgesEarly = false
     /// The host and scale of the next window in the second that is being ended.
     var turn = (slot: 0, scale: 0)
-    var window: Window
-    /// The slot of each flow's responder, or -1.
-    private var servers: [Int32] = []
+    /// The window that `nextWindow` has completed; read in place, since it is large.
+    public internal(set) var window: Window
+    var responders = FlowResponders()
     /// How far each flow's opener went on without an answer.
     var progress: [FlowProgress] = []
     /// Who asked whom over QUIC, and who accepted whose connection of HTTPS.
@@ -136,6 +136,7 @@ public struct WindowTracker: Sendable {
     public mutating func replaceGraph(_ graph: CommunicationGraph) {
         self.graph = graph
         resolver.forget()
+        responders.forgetPlaces()
         for slot in hosts.indices where hosts[slot].isLive {
             hosts[slot].resolved = resolver.resolve(hosts[slot].address, in: graph)
         }
@@ -184,18 +185,19 @@ public struct WindowTracker: Sendable {
         target = max(target, second) + 1
     }
 
-    /// Whether a second has ended since `nextTarget` and `nextWindow` returned nil.
+    /// Whether a second has ended since `nextTarget` and `nextWindow` had no other window.
     public var hasEndedSecond: Bool { second < target }
 
-    /// Returns the next window of the seconds that have ended, by time; nil if there is no other.
-    public mutating func nextWindow() -> Window? {
-        guard second < target else { return nil }
+    /// Completes the next window of the seconds that have ended, by time, in `window`; false if
+    /// there is no other.
+    public mutating func nextWindow() -> Bool {
+        guard second < target else { return false }
         return nextFullWindow()
     }
 
     /// Processes one packet and its effect on its flow.
     ///
-    /// - Precondition: `advance` was called with its time, and `nextWindow` has returned nil.
+    /// - Precondition: `advance` was called with its time, and `nextWindow` has returned false.
     /// - Returns: the tag to store with the flow, if it changes.
     public mutating func observe(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
         precondition(second >= target, "windows that ended before a packet are taken first")
@@ -258,21 +260,23 @@ public struct WindowTracker: Sendable {
 
     /// Counts the packets that others send to a watched host on their flows: its demand.
     private mutating func serve(_ packet: Packet, _ update: FlowUpdate) {
-        guard update.events.contains(.fromOriginator), update.flow >= 0 else { return }
-        let flow = Int(update.flow)
+        guard update.events.contains(.fromOriginator) else { return }
         if update.events.contains(.started) {
-            if flow >= servers.count {
-                servers += [Int32](
-                    repeating: -1, count: max(flow + 1, servers.count * 2) - servers.count)
-            }
             // A host cannot raise its own limit of demand.
-            servers[flow] =
-                isToItself(packet) ? -1 : slots[packet.destination].map(Int32.init) ?? -1
+            responders.begin(
+                update.flow, slot: isToItself(packet) ? nil : slots[packet.destination])
         }
-        guard flow < servers.count, servers[flow] >= 0 else { return }
-        let slot = Int(servers[flow])
+        guard let slot = responders.slot(update.flow) else { return }
         guard hosts[slot].isLive, hosts[slot].address == packet.destination else { return }
         hosts[slot].now[.served] &+= 1
+    }
+
+    /// Whether a flow's responder is outside; looked up once for each flow.
+    mutating func isOutside(_ responder: IPAddress, _ flow: Int32) -> Bool {
+        if let place = responders.place(flow) { return place == .outside }
+        let place = resolver.resolve(responder, in: graph).place
+        responders.setPlace(place, of: flow)
+        return place == .outside
     }
 
     mutating func count(_ packet: Packet, _ update: FlowUpdate) {
@@ -320,8 +324,9 @@ public struct WindowTracker: Sendable {
                     noteMessage(packet, slot)
                 }
             }
-            let peer = resolver.resolve(packet.destination, in: graph)
-            if peer.place == .outside { now[.bytesOutside] &+= UInt64(packet.ipLength) }
+            if isOutside(packet.destination, update.flow) {
+                now[.bytesOutside] &+= UInt64(packet.ipLength)
+            }
             if packet.dns.kind == .query { noteClient(packet, update.tag) }
             if packet.dns.kind == .query,
                 !relay.isRelayed(packet.dns.nameDigest, by: hosts[slot].address)
@@ -331,7 +336,7 @@ public struct WindowTracker: Sendable {
             }
         } else {
             now[.bytesIn] &+= UInt64(packet.ipLength)
-            if resolver.resolve(packet.source, in: graph).place == .outside {
+            if isOutside(packet.source, update.flow) {
                 now[.bytesFromOutside] &+= UInt64(packet.ipLength)
             }
             if packet.dns.kind == .response, packet.dns.responseCode == 3,

@@ -80,7 +80,7 @@ public struct Window: Sendable {
     /// Seconds since the subject appeared.
     public var ageSeconds: Int
     /// The raw values, one column per feature.
-    public var values: [Float]
+    public var values: FeatureValues
     /// Flows that were refused or have no answer yet, including those of the last second. `.failed`
     /// waits a second for an answer, so that a clean burst at the window's end does not count as
     /// failed.
@@ -129,12 +129,12 @@ public struct Window: Sendable {
         values: [Float], contact: Contact = Contact(), newContact: Contact = Contact()
     ) {
         precondition(values.count == Feature.count, "a value for each feature")
+        self.values = FeatureValues { values[$0] }
         self.subject = subject
         self.mac = mac
         self.scale = scale
         self.endSecond = endSecond
         self.ageSeconds = ageSeconds
-        self.values = values
         unanswered = values[Feature.failed.rawValue]
         self.contact = contact
         self.newContact = newContact

@@ -147,6 +147,8 @@ struct DetectionStage: ~Copyable {
     private mutating func observe(_ position: Int) {
         var update = backlog.first.updates[position]
         tags.complete(&update)
+        tracker.prefetch(
+            backlog.first.updates, after: position + 1, count: backlog.first.count, tags)
         if let tag = tracker.observe(backlog.first.packets[position], update) {
             tags.set(tag, of: update.flow)
         }
@@ -192,8 +194,8 @@ struct DetectionStage: ~Copyable {
             }
             if Self.isOver(deadline) { return false }
         }
-        while let window = tracker.nextWindow() {
-            judge(window)
+        while tracker.nextWindow() {
+            judge(tracker.window)
             if Self.isOver(deadline) { return false }
         }
         while let window = tracker.nextSighting() {

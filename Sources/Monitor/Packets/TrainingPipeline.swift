@@ -121,7 +121,8 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
             tracker.replaceGraph(known)
         }
         tracker.advance(to: time)
-        while let window = tracker.nextWindow() {
+        while tracker.nextWindow() {
+            let window = tracker.window
             sanitizer.add(window)
             guard time >= windowsFrom, !sanitizer.isSuspect(window) else { continue }
             windows += 1

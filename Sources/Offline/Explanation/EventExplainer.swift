@@ -123,7 +123,7 @@ public struct EventExplainer {
             explanation.baselineKind = Self.kind(ofBaseline: baseline.name)
         }
         guard
-            let values = window?.values
+            let values = window.map({ window in Feature.allCases.map { window[$0] } })
                 ?? told(alert, detector.medianValues(of: offender, scale: scale))
         else {
             explanation.nearestNote = "the model has no baseline for it"

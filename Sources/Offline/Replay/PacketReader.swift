@@ -1,3 +1,4 @@
+import FeatureExtraction
 import FlowMetering
 import PacketCapture
 import PacketDecoding
@@ -68,6 +69,12 @@ struct PacketReader: ~Copyable {
             guard try batches.advance() else { return nil }
             (position, changePosition) = (0, 0)
         }
+    }
+
+    /// Prefetches what a tracker reads for the packets after this one.
+    func prefetch(for tracker: WindowTracker) {
+        tracker.prefetch(
+            batches.current.updates, after: position, count: batches.current.count, tags)
     }
 
     /// Attaches a tag to the flow of `packet` until the flow ends; later packets have it in

@@ -170,8 +170,8 @@ struct WindowSource: ~Copyable, BatchSource {
             kind = .hosts
         }
         if kind == .hosts {
-            if let window = tracker.nextWindow() {
-                batch.add(window, .window)
+            if tracker.nextWindow() {
+                batch.add(tracker.window, .window)
                 return true
             }
             kind = .sightings
@@ -183,6 +183,7 @@ struct WindowSource: ~Copyable, BatchSource {
 
     private mutating func observe(_ batch: inout WindowBatch) {
         if let isCounted = input.isCounted, !isCounted(packets.packet) { return }
+        packets.prefetch(for: tracker)
         let tag = tracker.observe(packets.packet, packets.update)
         if tracker.hasEarlyWindow, let window = tracker.nextEarlyWindow(at: packets.packet.time) {
             batch.add(window, .early)
@@ -214,7 +215,7 @@ struct WindowBatch: EmptyBatch {
         windows.removeAll(keepingCapacity: true)
     }
 
-    mutating func add(_ window: consuming Window, _ step: WindowReader.Step) {
+    mutating func add(_ window: Window, _ step: WindowReader.Step) {
         windows.append(window)
         steps.append(step)
     }

@@ -1,0 +1,54 @@
+internal import CPrefetch
+import Workloads
+
+/// What each flow's packets need to know of its responder, by the flow's slot.
+struct FlowResponders: Sendable {
+    private struct Responder: Sendable {
+        /// The slot of the host, or -1.
+        var slot: Int32 = -1
+        /// Nil: not looked up yet.
+        var place: Identity.Place?
+    }
+
+    private var table: [Responder] = []
+
+    /// Notes the responder of a new flow.
+    mutating func begin(_ flow: Int32, slot: Int?) {
+        guard flow >= 0 else { return }
+        let index = Int(flow)
+        if index >= table.count {
+            let count = max(index + 1, table.count * 2)
+            table += repeatElement(Responder(), count: count - table.count)
+        }
+        table[index] = Responder(slot: slot.map(Int32.init) ?? -1)
+    }
+
+    /// The slot of the host; nil if it was not watched when the flow began.
+    func slot(_ flow: Int32) -> Int? {
+        guard has(flow), table[Int(flow)].slot >= 0 else { return nil }
+        return Int(table[Int(flow)].slot)
+    }
+
+    func place(_ flow: Int32) -> Identity.Place? { has(flow) ? table[Int(flow)].place : nil }
+
+    mutating func setPlace(_ place: Identity.Place, of flow: Int32) {
+        if has(flow) { table[Int(flow)].place = place }
+    }
+
+    /// Addresses may have new owners.
+    mutating func forgetPlaces() {
+        for index in table.indices { table[index].place = nil }
+    }
+
+    @inline(__always)
+    func prefetch(_ flow: Int32) {
+        guard has(flow) else { return }
+        // SAFETY: the index is checked, and prefetching never faults.
+        unsafe table.withUnsafeBufferPointer { table in
+            guard let base = table.baseAddress else { return }
+            unsafe lazaret_prefetch(base + Int(flow))
+        }
+    }
+
+    private func has(_ flow: Int32) -> Bool { flow >= 0 && Int(flow) < table.count }
+}
