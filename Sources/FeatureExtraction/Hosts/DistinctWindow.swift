@@ -4,15 +4,16 @@
 
 /// Counts distinct keys over the sliding windows of every scale, in bounded memory.
 ///
-/// Each key stores when it was last seen. Most hosts have few keys: the smallest table is searched
-/// for each count. In a larger one, a key is counted in the bucket of its second, so a window's
+/// Each key stores when it was last seen. Most hosts have few keys: a small table is searched for
+/// each count. In a larger one, a key is counted in the bucket of its second, so a window's
 /// count is the sum of its buckets. Keys are stored exactly in a table of up to `exactLimit` slots;
 /// beyond that, a key is only a slot in a sketch of fixed size, and the count is an estimate
 /// (linear counting: Whang, Vander-Zanden, Taylor 1990; about 2 % off at 20,000 keys, saturating
 /// near 34,000).
 struct DistinctWindow: Sendable {
-    /// The slots of the smallest table, which has no buckets.
-    private static let leastSlots = 16
+    /// The slots of the smallest table, and those of the largest without buckets.
+    private static let leastSlots = 4
+    private static let searchedSlots = 16
     /// The greatest size of the exact table in slots; when it is full, it is converted to a sketch.
     static let exactLimit = 1024
     /// The number of slots of the sketch.
@@ -22,7 +23,7 @@ struct DistinctWindow: Sendable {
     private var keys: [UInt64] = []
     /// The second in which a key was last seen, with `novelBit`; 0 marks an empty slot.
     private var lastSeen: [UInt32] = []
-    /// The buckets of all keys, then those of novel keys; empty for the smallest table.
+    /// The buckets of all keys, then those of novel keys; empty for small tables.
     private var counts: [UInt16] = []
     private var liveCount = 0
     private var newestSecond: Int = 0
@@ -149,7 +150,7 @@ struct DistinctWindow: Sendable {
         if isSketch { for index in counts.indices { counts[index] = 0 } }
         liveCount = 0
         let hasBuckets = !counts.isEmpty
-        if size > Self.leastSlots, !hasBuckets {
+        if size > Self.searchedSlots, !hasBuckets {
             counts = [UInt16](repeating: 0, count: Scale.ringSize * 2)
         }
         for (key, stamp) in entries {
