@@ -1,4 +1,3 @@
-internal import CPrefetch
 import Workloads
 
 /// What each flow's packets need to know of its responder, by the flow's slot.
@@ -42,12 +41,7 @@ struct FlowResponders: Sendable {
 
     @inline(__always)
     func prefetch(_ flow: Int32) {
-        guard has(flow) else { return }
-        // SAFETY: the index is checked, and prefetching never faults.
-        unsafe table.withUnsafeBufferPointer { table in
-            guard let base = table.baseAddress else { return }
-            unsafe lazaret_prefetch(base + Int(flow))
-        }
+        if has(flow) { table.prefetch(Int(flow)) }
     }
 
     private func has(_ flow: Int32) -> Bool { flow >= 0 && Int(flow) < table.count }

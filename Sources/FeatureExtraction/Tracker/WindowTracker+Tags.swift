@@ -1,4 +1,3 @@
-internal import CPrefetch
 public import FlowMetering
 public import NetworkAddresses
 import PacketDecoding
@@ -30,13 +29,8 @@ extension WindowTracker {
         responders.prefetch(flow)
         let slot = Int(tags[flow] & Self.slotMask) - 1
         guard slot >= 0, slot < hosts.count else { return }
-        unsafe hosts.withUnsafeBufferPointer { hosts in
-            // SAFETY: the slot is checked above, and prefetching never faults.
-            guard let base = hosts.baseAddress else { return }
-            let host = unsafe UnsafeRawPointer(base + slot)
-            // What is read for each packet comes first.
-            for line in stride(from: 0, to: 384, by: 64) { unsafe lazaret_prefetch(host + line) }
-        }
+        // What is read for each packet comes first.
+        hosts.prefetch(slot, byteCount: 384)
     }
 
     /// Whether a flow with this tag was opened to a pair of peer and service that is new to the
