@@ -116,6 +116,17 @@ extension Pattern {
             && window[.flows] * 100 <= window[.packetsOut]
     }
 
+    /// The strength of a flood of datagrams in few flows, none of which was answered.
+    func unanswered(_ window: Window) -> Float {
+        let stretches = window.oneSided.stretches + window.oneSided.fastStretches
+        let packets = stretches * OneSidedContacts.stretch
+        let seconds = Float(window.scale.seconds)
+        guard packets >= Self.mostStreamed * seconds, window[.bytesPerPacket] < 1200 else {
+            return 0
+        }
+        return packets / (1000 * (seconds / 10).squareRoot())
+    }
+
     /// The strength of a flood of full packets, to which nothing comes back, not even
     /// acknowledgments. Those of a connection outside may take another path.
     func oneWay(_ window: Window) -> Float {

@@ -8,6 +8,9 @@ extension Pattern {
     /// Where the answers take another path, none is seen; or, of several paths, those of one.
     /// The accepted connections for each one that is used without an answer.
     private static let leastSeen: Float = 0.25
+    /// The contacts that a client uses in ten seconds if no answer is seen at all. Anybody can send
+    /// data that acknowledges nothing.
+    private static let mostUsed: Float = 300
     /// Contacts without an explanation beside others: fewer than a scan has, or one in four, but no
     /// more than a small scan, or one in fifty, in ten seconds: an accomplice outside can explain
     /// any number of others.
@@ -120,7 +123,8 @@ extension Pattern {
         guard contacts.refused <= mostRefusals * length else { return contacts.besideHTTPS }
         var sum = contacts.besideHTTPS
         if contacts.streams <= mostStreams * length { sum += contacts.streams }
-        if contacts.accepted == 0 || contacts.accepted >= leastSeen * contacts.used {
+        let isNoneSeen = contacts.accepted == 0 && contacts.used <= mostUsed * length
+        if isNoneSeen || contacts.accepted >= leastSeen * max(contacts.used, 1) {
             sum += contacts.used
         }
         if contacts.outsideIPv6.answered + contacts.refused == 0 { sum += contacts.besideIPv4 }

@@ -318,7 +318,8 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .horizontalScan:
             guard isAnomalous(.peers) || isAnomalous(.newEdges) else { return 0 }
             let fresh = newPeers(window) > window[.newPorts] ? freshlyFailed(window) : 0
-            guard window[.peers] > window[.ports], triedShare > 0.4 else { return fresh }
+            guard window[.peers] > window[.ports] else { return fresh }
+            guard triedShare > 0.4 else { return max(fresh, silentOutside(window)) }
             return max(fresh, window[.peers] / 10)
         case .broadcastFlood:
             guard isAnomalous(.packetsOut) || isAnomalous(.icmpPackets) else { return 0 }
@@ -331,7 +332,9 @@ public enum Pattern: String, CaseIterable, Sendable {
             if isAnomalous(.icmpPackets) {
                 flows = max(flows, window[.icmpPackets] / (1000 * length))
             }
-            guard isAnomalous(.packetsOut), window[.outboundExcess] > 0.7 else { return flows }
+            guard isAnomalous(.packetsOut) else { return flows }
+            // What other hosts send meanwhile excuses nothing.
+            guard window[.outboundExcess] > 0.7 else { return max(flows, unanswered(window)) }
             guard window[.bytesPerPacket] < 1200 else { return max(flows, oneWay(window)) }
             guard !isUpload(window) else { return flows }
             let packets = window[.packetsOut] - packetsEach * retried(window)
@@ -371,28 +374,4 @@ public enum Pattern: String, CaseIterable, Sendable {
             return 0
         }
     }
-
-    /// The strength of a scan among the usual traffic: contacts that the baseline never used, most
-    /// of which failed, or so many ports of few hosts that no answers of another host explain it.
-    private func freshlyFailed(_ window: Window) -> Float {
-        let edges = window[.newEdges]
-        let underWay = min(window.newUnderWay, Self.mostUnderWay)
-        // Who tries the same pair again, as checks of a host that is down do, scans no more.
-        let failed = max(
-            0, min(window[.newEdgeFailed], edges - window.acceptedNewEdges) - underWay)
-        let isSweep =
-            failed >= Self.mostFailedPorts * (Float(window.scale.seconds) / 10).squareRoot()
-            && window[.newPorts] >= 10 * max(newPeers(window), 1)
-        return isSweep || failed * 2 > edges ? min(edges, failed) / 10 : 0
-    }
-
-    /// Peers that are not in the baseline, by name or, outside, by address.
-    private func newPeers(_ window: Window) -> Float {
-        max(window[.newPeers], window[.newOutsidePeers])
-    }
-
-    /// Contacts that a client begins within half a second.
-    static let mostUnderWay: Float = 64
-    /// Ports that a client of few hosts tries in vain in ten seconds.
-    private static let mostFailedPorts: Float = 50
 }

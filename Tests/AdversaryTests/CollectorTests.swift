@@ -44,6 +44,23 @@ struct CollectorTests {
         }
     }
 
+    /// A collector whose program is down: the kernel refuses once a second, and the sender goes on.
+    @Test(arguments: [150, 1500], [true, false])
+    func measurementsThatAreRefusedAreWatched(rate: Int, hasPort: Bool) throws {
+        let from = hasPort ? Self.app : .app
+        let collector = hasPort ? Self.collector : Member("10.60.3.40")
+        var traffic = Attack()
+        if hasPort { traffic.introduce(from, collector) }
+        Self.send(from, to: collector, rate: rate, kind: .oneSocket, in: &traffic)
+        for second in 0..<12 {
+            traffic.unreachable(
+                at: Double(second) + 0.000_2, collector, from, source: 40_000, port: 8125)
+        }
+        let outcome = try bench.judge(traffic)
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+        #expect(!outcome.alerts(on: from.address).isEmpty, "\(outcome)")
+    }
+
     /// At two thousand a second and more they are a flood; so is a smaller one of new sockets to
     /// somebody outside, who collects no measurements.
     @Test(arguments: Kind.allCases, [true, false])

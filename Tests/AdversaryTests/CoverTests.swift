@@ -56,6 +56,102 @@ struct CoverTests {
         #expect(outcome.fenced == (target == "" ? [] : ["port:veth-offender"]), "\(outcome)")
     }
 
+    // MARK: - Sweeps outside
+
+    /// A sweep of a service that the workload uses outside, beside twice as many queries that are
+    /// answered, or visits of one site.
+    @Test(arguments: [true, false]) func aSweepOutsideBesideAnsweredFlows(isDNS: Bool) throws {
+        var attack = Attack()
+        attack.introduce(Self.offender)
+        for number in 0..<480 {
+            let time = Double(number) / 40
+            attack.tcp(
+                at: time, Self.offender, .outside(number), UInt16(40_000 + number), 443)
+            for part in 0..<2 {
+                let (later, source) = (
+                    time + 0.01 * Double(part), UInt16(20_000 + 2 * number + part)
+                )
+                if isDNS {
+                    attack.ask(at: later, Self.offender, .resolver, source, "db.lab")
+                    attack.ask(
+                        at: later + 0.002, .resolver, Self.offender, source, "db.lab",
+                        isAnswer: true)
+                } else {
+                    attack.visit(
+                        at: later, Self.offender, .outside(900), from: source, port: 443)
+                }
+            }
+        }
+        let outcome = try bench.judge(attack)
+        // Clean traffic of the sample has no port.
+        #expect(
+            outcome.fenced.subtracting([Self.offender.address]) == ["port:veth-offender"],
+            "\(outcome)")
+    }
+
+    /// A crawler, of whose sites one in five is gone.
+    @Test func aCrawlerIsWatched() throws {
+        var traffic = Attack()
+        traffic.introduce(Self.app)
+        for number in 0..<1800 {
+            let (time, source) = (Double(number) / 60, UInt16(20_000 + number))
+            if number % 5 == 0 {
+                traffic.tcp(at: time, Self.app, .outside(number), source, 443)
+            } else {
+                traffic.visit(at: time, Self.app, .outside(number), from: source, port: 443)
+            }
+        }
+        let outcome = try bench.judge(traffic)
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+        #expect(!outcome.alerts(on: Self.app.address).isEmpty, "\(outcome)")
+    }
+
+    // MARK: - Refused
+
+    /// A flood of datagrams of which the target, or a router in its place, refuses one in eight:
+    /// errors are no demand.
+    @Test(arguments: [true, false]) func aRefusedFloodOfDatagramsIsFenced(isInside: Bool) throws {
+        var attack = Attack()
+        let target = isInside ? Self.database : Member.outside(1)
+        attack.introduce(Self.offender, Self.database)
+        for number in 0..<18_000 {
+            let time = Double(number) / 3000
+            attack.udp(
+                at: time, Self.offender, target, 40_000, 9999, [UInt8](repeating: 7, count: 60))
+            guard number % 8 == 0 else { continue }
+            attack.unreachable(
+                at: time + 0.000_1, target, Self.offender, source: 40_000, port: 9999)
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced == ["port:veth-offender"], "\(outcome)")
+    }
+
+    // MARK: - Beside a download
+
+    /// A flood of datagrams, or measurements, beside a download of as many bytes.
+    @Test(arguments: [5000, 400]) func datagramsBesideADownload(rate: Int) throws {
+        var attack = Attack()
+        attack.introduce(Self.app, Self.database)
+        attack.visit(
+            at: 0, Self.app, .outside(1), from: 20_000, port: 443, isClosed: false)
+        for number in 0..<1760 {
+            let time = 0.01 + Double(number) / 220
+            attack.tcp(
+                at: time, .outside(1), Self.app, 443, 20_000, flags: 0x10,
+                sequence: UInt32(801 + 1400 * number), acknowledgment: 1201, size: 1400)
+            attack.tcp(
+                at: time + 0.001, Self.app, .outside(1), 20_000, 443, flags: 0x10, sequence: 1201,
+                acknowledgment: UInt32(801 + 1400 * (number + 1)))
+        }
+        for number in 0..<rate * 8 {
+            attack.udp(
+                at: Double(number) / Double(rate), Self.app, Self.database, 40_000, 9999,
+                [UInt8](repeating: 7, count: 20))
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced == (rate < 2000 ? [] : ["port:veth-app"]), "\(outcome)")
+    }
+
     // MARK: - Full packets
 
     /// A flood of full datagrams in one flow, to a usual service or a new one, also beside

@@ -256,6 +256,28 @@ struct InnocentServiceTests {
         #expect(scan.fenced.contains(server.address), "\(scan)")
     }
 
+    /// A proxy of a client's connections to a service outside that its workload uses, too. Few of
+    /// the addresses answer.
+    @Test(arguments: [true, false]) func aProxyToUsualServicesOutside(isAsked: Bool) throws {
+        var traffic = Attack()
+        let proxy = Member.app.at("veth-proxy")
+        traffic.introduce(proxy)
+        for number in 0..<240 {
+            let (time, source) = (Double(number) / 20, UInt16(30_000 + number))
+            if isAsked {
+                traffic.visit(at: time, .offender, proxy, from: source, port: 3128)
+            }
+            if number % 10 == 0 {
+                traffic.visit(
+                    at: time + 0.01, proxy, .outside(number), from: source, port: 443)
+            } else {
+                traffic.tcp(at: time + 0.01, proxy, .outside(number), source, 443)
+            }
+        }
+        let outcome = try bench.judge(traffic)
+        #expect(outcome.fenced.contains("port:veth-proxy") != isAsked, "\(outcome)")
+    }
+
     /// A backup in small segments, which the store acknowledges.
     @Test func anUploadInSmallSegments() throws {
         var attack = Attack()

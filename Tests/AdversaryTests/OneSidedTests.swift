@@ -77,6 +77,24 @@ struct OneSidedTests {
         #expect(outcome.fenced == ["port:veth-offender"], "\(outcome)")
     }
 
+    /// Anybody can send data that acknowledges nothing: more such contacts are a scan.
+    @Test func aBigScanWithBlindAcknowledgmentsIsFenced() throws {
+        var attack = Attack()
+        attack.introduce(Self.offender)
+        for number in 0..<600 {
+            let (time, peer) = (Double(number) / 50, Member.outside(number))
+            let source = UInt16(40_000 + number)
+            attack.tcp(at: time, Self.offender, peer, source, 443)
+            for (delay, flags, size) in [(0.01, UInt8(0x10), 0), (0.011, 0x18, 300)] {
+                attack.tcp(
+                    at: time + delay, Self.offender, peer, source, 443, flags: flags,
+                    sequence: 1001, acknowledgment: 501, size: size)
+            }
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced == ["port:veth-offender"], "\(outcome)")
+    }
+
     /// A scan inside, silent or refused, among as many such connections outside.
     @Test(arguments: [true, false]) func aScanAmongSuchConnectionsIsFenced(isRefused: Bool) throws {
         var attack = Attack()

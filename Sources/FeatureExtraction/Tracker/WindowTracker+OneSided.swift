@@ -128,7 +128,8 @@ extension WindowTracker {
         let key = Self.edge(answeredBy: packet)
         if isReset {
             return noteEarlyRefusal(
-                slot, flow: update.flow, after: packet.time - update.start, key: key)
+                slot, flow: update.flow, after: packet.time - update.start, key: key,
+                isDatagram: false)
         }
         progress[Int(update.flow)].finish()
         if packet.ipProtocol == 17, packet.isSTUN {
@@ -150,13 +151,14 @@ extension WindowTracker {
 
     /// Notes that a contact was refused soon: answers are seen, and a prober is told so.
     private mutating func noteEarlyRefusal(
-        _ slot: Int, flow: Int32, after time: Interval, key: UInt64
+        _ slot: Int, flow: Int32, after time: Interval, key: UInt64, isDatagram: Bool
     ) {
         let flow = Int(flow)
         guard flow >= 0, flow < progress.count, !progress[flow].isOver, !progress[flow].isUsual,
             time < Self.earlyRefusal
         else { return }
-        progress[flow].finish()
+        // The sender of measurements does not read that their collector is down.
+        if !isDatagram { progress[flow].finish() }
         hosts[slot].oneSided.note(.answers, key, second: second, isNovel: true)
     }
 
@@ -174,7 +176,8 @@ extension WindowTracker {
             hosts[slot].oneSided.note(.used, key, second: second, isNovel: true)
         }
         noteEarlyRefusal(
-            slot, flow: update.relatedFlow, after: packet.time - update.relatedStart, key: key)
+            slot, flow: update.relatedFlow, after: packet.time - update.relatedStart, key: key,
+            isDatagram: packet.quotedProtocol == 17)
     }
 
     /// Notes that a host accepts a connection: what failed before it, over QUIC or IPv6, it

@@ -75,7 +75,8 @@ extension WindowTracker {
         let epoch = mode == .training ? graph?.epoch(of: second) : nil
         let novelty = Novelty(subject, peer, service, packet.destination, graph, epoch)
         note(packet, novelty, peer, slot)
-        if !sender.isForeign { noteRequested(packet, slot, isNew: novelty.isNewEdge) }
+        let isNew = novelty.isNewEdge || novelty.isNewOutside
+        if !sender.isForeign { noteRequested(packet, slot, isNew: isNew) }
         if sender.isForeign, !isOwnIPv6(packet, sender, slot) {
             noteForeign(packet, slot, isOthers: sender.isOthers)
         }
@@ -87,7 +88,7 @@ extension WindowTracker {
         if packet.ipProtocol == 17 { hosts[slot].now[.bytesOutside] &+= 1 << Counters.amountBits }
         if novelty.isNewEdge { hosts[slot].now[.newEdges] &+= Counters.high }
         noteProbe(slot)
-        return (tag, novelty.isNewEdge || novelty.isNewOutside)
+        return (tag, isNew)
     }
 
     private mutating func note(

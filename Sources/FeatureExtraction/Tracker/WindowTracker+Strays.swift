@@ -112,7 +112,7 @@ extension Packet {
         ipProtocol == 1 && icmpType == 8 || ipProtocol == 58 && icmpType == 128
     }
 
-    fileprivate var isICMPError: Bool {
+    var isICMPError: Bool {
         ipProtocol == 1 ? [3, 4, 11, 12].contains(icmpType) : 1...4 ~= icmpType
     }
 

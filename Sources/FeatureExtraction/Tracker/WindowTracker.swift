@@ -262,9 +262,9 @@ public struct WindowTracker: Sendable {
     private mutating func serve(_ packet: Packet, _ update: FlowUpdate) {
         guard update.events.contains(.fromOriginator) else { return }
         if update.events.contains(.started) {
-            // A host cannot raise its own limit of demand.
-            responders.begin(
-                update.flow, slot: isToItself(packet) ? nil : slots[packet.destination])
+            // A host cannot raise its own limit of demand, neither by the errors that it causes.
+            let isDemand = !isToItself(packet) && !packet.isICMPError
+            responders.begin(update.flow, slot: isDemand ? slots[packet.destination] : nil)
         }
         guard let slot = responders.slot(update.flow) else { return }
         guard hosts[slot].isLive, hosts[slot].address == packet.destination else { return }
