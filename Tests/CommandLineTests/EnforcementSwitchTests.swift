@@ -97,10 +97,14 @@ struct EnforcementSwitchTests {
         #expect(isReady, "\(program.errors)")
         #expect(try isReported(bench.lab.a), "\(program.errors)")
         #expect(try !bench.lab.isFenced(bench.lab.a))
+        #expect(try bench.lab.reaches(bench.lab.a, bench.lab.c))
         let on = try enforcement("enforce")
         #expect(on.status == 0 && on.output.hasPrefix("offenders are fenced"), "\(on.errors)")
-        // What was only planned is no reason to spare the offender now.
-        #expect(try bench.isFencedForScanning(bench.lab.a), "\(program.errors)")
+        // What was only planned is no reason to spare the offender now: windows that still have its
+        // first scan may fence it at once.
+        #expect(
+            try bench.lab.isFenced(bench.lab.a, forScanning: bench.lab.b), "\(program.errors)")
+        #expect(try bench.lab.isBlocked(bench.lab.a, bench.lab.c))
         // A second monitor here may not enforce.
         let second = try Background(
             in: bench.lab.node.space,
