@@ -117,7 +117,7 @@ extension Pattern {
     }
 
     /// The strength of a flood of datagrams in few flows, none of which was answered.
-    func unanswered(_ window: Window) -> Float {
+    func silentDatagrams(_ window: Window) -> Float {
         let stretches = window.oneSided.stretches + window.oneSided.fastStretches
         let packets = stretches * OneSidedContacts.stretch
         let seconds = Float(window.scale.seconds)

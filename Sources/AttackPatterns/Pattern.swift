@@ -334,7 +334,7 @@ public enum Pattern: String, CaseIterable, Sendable {
             }
             guard isAnomalous(.packetsOut) else { return flows }
             // What other hosts send meanwhile excuses nothing.
-            guard window[.outboundExcess] > 0.7 else { return max(flows, unanswered(window)) }
+            guard window[.outboundExcess] > 0.7 else { return max(flows, silentDatagrams(window)) }
             guard window[.bytesPerPacket] < 1200 else { return max(flows, oneWay(window)) }
             guard !isUpload(window) else { return flows }
             let packets = window[.packetsOut] - packetsEach * retried(window)

@@ -8,8 +8,9 @@ import Timestamps
 /// The sums that a window needs; at most sixteen, so a bucket is one SIMD vector.
 enum Counter: Int {
     /// `accepted` counts flows that were answered and not refused; `served` counts packets that the
-    /// host received on flows that others opened. Above, in this order: logins on new pairs, logins
-    /// that were refused, logins that were granted, and conversations of equal sizes.
+    /// host received on flows that others opened, without ICMP errors. Above, in this order: logins
+    /// on new pairs, logins that were refused, logins that were granted, and conversations of equal
+    /// sizes.
     case flows, accepted, served, packetsOut
     /// `bytesFromOutside` has its bytes in the low 44 bits, and above, in units of four bytes, what
     /// unknown DNS names were longer than ordinary ones. `bytesOutside` has the UDP flows there.
@@ -200,8 +201,8 @@ struct HostState: Sendable {
     var arpAnswers = DistinctWindow()
     var foreignSources = DistinctWindow()
     var protocols = DistinctWindow()
-    /// Pairs that are not in the baseline, or are name servers, to which a client may have asked it
-    /// to connect.
+    /// Pairs that are not in the baseline, or whose outside address is not, or name servers, to
+    /// which a client may have asked it to connect.
     var requested = DistinctWindow()
     /// Pairs that are not in the baseline and accepted a flow.
     var acceptedEdges = DistinctWindow()

@@ -33,7 +33,7 @@ extension WindowTracker {
         progress[flow] = FlowProgress(isUsual: !isNew)
         guard isNew else { return }
         noteContact(packet, slot, isFar: isFar)
-        noteTry(packet, tag, slot)
+        noteTry(packet, tag, slot, isFar: isFar)
     }
 
     /// Notes a try of a pair, of a host that has more than one such contact.
@@ -89,12 +89,8 @@ extension WindowTracker {
         }
     }
 
-    private mutating func isOutside(_ packet: Packet) -> Bool {
-        resolver.resolve(packet.destination, in: graph).place == .outside
-    }
-
     /// Notes the first packet of a flow that another may replace.
-    private mutating func noteTry(_ packet: Packet, _ tag: UInt32, _ slot: Int) {
+    private mutating func noteTry(_ packet: Packet, _ tag: UInt32, _ slot: Int, isFar: Bool) {
         let port = packet.destinationPort
         let key = HostState.keys(of: packet).edge
         if packet.ipProtocol == 17, port == 443 {
@@ -105,7 +101,7 @@ extension WindowTracker {
         } else if packet.ipProtocol == 17, packet.isSTUN, port >= 1024 {
             hosts[slot].oneSided.note(.checks, key, second: second)
         }
-        if !packet.destination.isIPv4, packet.ipProtocol == 6, isOutside(packet),
+        if !packet.destination.isIPv4, packet.ipProtocol == 6, isFar,
             let station = stationKey(of: slot, port)
         {
             fallbacks.note(station, tag, second: second)

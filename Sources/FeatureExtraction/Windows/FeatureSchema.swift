@@ -58,8 +58,8 @@ public enum Feature: Int, CaseIterable, Sendable {
     public static let count = Feature.allCases.count
 }
 
-/// The values of a window, one column per feature; without memory of its own, as most windows are
-/// only compared.
+/// The values of a window: `[Feature.count]`, one column per feature, each in its feature's unit.
+/// Without memory of its own, as most windows are only compared.
 public typealias FeatureValues = [36 of Float]
 
 /// The description of a feature. Vectors, documentation, model files and explanations all use this

@@ -111,7 +111,8 @@ public struct Window: Sendable {
     /// Contacts without an answer that it uses nevertheless.
     public var oneSided = OneSidedContacts()
     /// Pairs to which clients may have asked the subject to connect, no more than they sent it
-    /// messages: those that are not in the baseline, and name servers.
+    /// messages: those that are not in the baseline or whose outside address is not, and name
+    /// servers.
     public var requestedPairs: Float = 0
     /// The last flow it opened.
     public var contact: Contact
