@@ -170,7 +170,7 @@ struct CrowdSecResponseTests {
         #expect(try bouncer.pull().count == 1)
         let next = bench.engine([entry()])
         #expect(bench.run(next) { bench.states("border") == [.verified] })
-        #expect(try bouncer.pull().count == 1 && bouncer.decisions.count == 1)
+        #expect(try bouncer.pull().count == 1 && bouncer.identifiers.count == 1)
         bench.release()
         #expect(bench.run(next) { bench.states("border") == [.undone] })
         #expect(try bouncer.pull().isEmpty)

@@ -116,8 +116,11 @@ public final class CrowdSecServer {
         private let server: CrowdSecServer
         private let key: String
         private var hasStarted = false
-        /// `Ip 203.0.113.9 ban lazaret`, by identifier.
-        public private(set) var decisions: [Int: String] = [:]
+        /// `Ip 203.0.113.9 ban lazaret`. By what they say, as bouncers keep them: of two decisions
+        /// on an address the server names the first when it begins, and the second when it ends.
+        private var decisions: Set<String> = []
+        /// The decisions that the server has named as new.
+        public private(set) var identifiers: Set<Int> = []
         public private(set) var durations: [String: String] = [:]
 
         init(_ server: CrowdSecServer, _ name: String) throws {
@@ -138,18 +141,20 @@ public final class CrowdSecServer {
             hasStarted = true
             let object = try JSONSerialization.jsonObject(with: Data(text.utf8))
             let lists = object as? [String: Any] ?? [:]
+            for decision in lists["deleted"] as? [[String: Any]] ?? [] {
+                decisions.remove(Self.words(of: decision).joined(separator: " "))
+            }
             for decision in lists["new"] as? [[String: Any]] ?? [] {
-                let words = ["scope", "value", "type", "origin"].map {
-                    decision[$0] as? String ?? ""
-                }
-                let id = decision["id"] as? Int ?? 0
-                decisions[id] = words.joined(separator: " ")
+                let words = Self.words(of: decision)
+                decisions.insert(words.joined(separator: " "))
+                identifiers.insert(decision["id"] as? Int ?? 0)
                 durations[words[1]] = decision["duration"] as? String
             }
-            for decision in lists["deleted"] as? [[String: Any]] ?? [] {
-                decisions[decision["id"] as? Int ?? 0] = nil
-            }
-            return Set(decisions.values)
+            return decisions
+        }
+
+        private static func words(of decision: [String: Any]) -> [String] {
+            ["scope", "value", "type", "origin"].map { decision[$0] as? String ?? "" }
         }
     }
 
