@@ -70,10 +70,14 @@ extension Pattern {
         guard isAnomalous(.flows) || isAnomalous(.failed), window[.flowsPerEdge] > 10 else {
             return false
         }
-        // A server that refuses several of its clients is down: its clients only try again, as
-        // often as a client does.
-        return Float(window.outageCount) < max(window[.flows], 1) / 2
-            || window[.flows] > mostUsualRetries(window)
+        // A server that refuses several of its clients is down, and one that ends connections at
+        // once may be: clients only try again, as often as a client does.
+        let isEnded = window.cutCount > window.outageCount
+        let most =
+            isEnded && window[.newEdges] > 0
+            ? Self.mostNewRetries * Float(window.scale.seconds) : mostUsualRetries(window)
+        return Float(window.outageCount + window.cutCount) < max(window[.flows], 1) / 2
+            || window[.flows] > most
     }
 
     /// The unanswered and refused flows by which a client only tries again: no more than a client

@@ -48,6 +48,7 @@ extension Pattern {
                 return "; not fenced yet: these began just now, and their answers may be late"
             }
             if let text = checkDoubt(about: window) { return text }
+            if haveAnswered(window) { return "; not fenced: these have answered before" }
             let length = (Float(window.scale.seconds) / 10).squareRoot()
             let unsolicited = Float(window.unsolicited.total)
             // Who tries the same pair again scans nothing more by that.
@@ -73,6 +74,14 @@ extension Pattern {
     private static func awaitsAnswers(_ window: Window) -> Bool {
         let tried = window.unanswered + Float(window.unsolicited.total)
         return window.recent <= mostUnderWay && (tried - window.recent) * 2 < tried
+    }
+
+    /// Whether hardly any pair is one that has not answered in the last ten minutes: members of a
+    /// service that are gone, and no discovery.
+    private static func haveAnswered(_ window: Window) -> Bool {
+        let others =
+            window[.edges] - window.acceptedNewEdges + Float(window.unsolicited.total)
+        return others < mostUnexplained && others * 10 <= window[.edges]
     }
 
     /// Pairs that answered.

@@ -28,6 +28,17 @@ extension Pattern {
         return failed >= least && failed * 2 > tried ? failed / 10 : 0
     }
 
+    /// The strength of a sweep of hosts inside that do not answer, beside connections to any number
+    /// of ports of a few others, which its sender may open to hide it.
+    func silentHosts(_ window: Window) -> Float {
+        let answered = window.acceptedNewPeers
+        let silent = min(
+            window[.newPeers] - answered,
+            window[.newEdgeFailed] - min(window.newUnderWay, Self.mostUnderWay))
+        let least = Self.mostSilentHosts * (Float(window.scale.seconds) / 10).squareRoot()
+        return silent >= least && silent > answered ? silent / 10 : 0
+    }
+
     /// Peers that are not in the baseline, by name or, outside, by address.
     func newPeers(_ window: Window) -> Float {
         max(window[.newPeers], window[.newOutsidePeers])
@@ -37,4 +48,6 @@ extension Pattern {
     static let mostUnderWay: Float = 64
     /// Ports that a client of few hosts tries in vain in ten seconds.
     private static let mostFailedPorts: Float = 50
+    /// Hosts inside that a client of others tries in vain in ten seconds.
+    private static let mostSilentHosts: Float = 20
 }

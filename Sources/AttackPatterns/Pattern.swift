@@ -318,9 +318,10 @@ public enum Pattern: String, CaseIterable, Sendable {
         case .horizontalScan:
             guard isAnomalous(.peers) || isAnomalous(.newEdges) else { return 0 }
             let fresh = newPeers(window) > window[.newPorts] ? freshlyFailed(window) : 0
-            guard window[.peers] > window[.ports] else { return fresh }
-            guard triedShare > 0.4 else { return max(fresh, silentOutside(window)) }
-            return max(fresh, window[.peers] / 10)
+            let swept = max(fresh, silentHosts(window))
+            guard window[.peers] > window[.ports] else { return swept }
+            guard triedShare > 0.4 else { return max(swept, silentOutside(window)) }
+            return max(swept, window[.peers] / 10)
         case .broadcastFlood:
             guard isAnomalous(.packetsOut) || isAnomalous(.icmpPackets) else { return 0 }
             return Float(window.groupCount) / (200 * length)

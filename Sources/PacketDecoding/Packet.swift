@@ -58,6 +58,9 @@ public struct Packet: Sendable, BitwiseCopyable {
     public var isSTUN = false
     /// What a TCP payload says about a login.
     public var login: LoginMessage = .none
+    /// A digest of what an attempt to log in over HTTP or to Redis tries, with its server; 0 if
+    /// that cannot be read as a whole.
+    public var credentials: UInt32 = 0
 
     // Encapsulation.
     /// Source MAC address of the outermost frame; zero without Ethernet.

@@ -63,6 +63,18 @@ extension Attack {
         ip6(at: seconds, from, victim, next: 58, message)
     }
 
+    /// A neighbour solicitation for `target`.
+    mutating func solicit(at seconds: Double, _ from: Member, for target: String) {
+        let bytes = Frame.address(target).bytes
+        let end = bytes[13...].map { Member.hex(Int($0)) }
+        let group = Member(
+            "ff02::1:ff\(end[0]):\(end[1])\(end[2])", card: "33:33:ff:" + end.joined(separator: ":")
+        )
+        let message =
+            Frame.icmp(type: 135, code: 0, rest: 0, bytes) + [1, 1] + Self.bytes(from.card)
+        ip6(at: seconds, from, group, next: 58, message)
+    }
+
     mutating func routerAdvertisement(at seconds: Double, _ from: Member) {
         let message = Frame.icmp(
             type: 134, code: 0, rest: 0x4000_0708, [UInt8](repeating: 0, count: 8))

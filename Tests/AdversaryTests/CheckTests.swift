@@ -126,4 +126,46 @@ struct CheckTests {
         let outcome = try bench.judge(attack)
         expectFenced(outcome, "port:v1")
     }
+
+    // MARK: - Members that answered
+
+    /// Sixty members answer, and all of them are gone later; a client tries `port` of each again.
+    private static func drain(
+        _ from: Member, port: UInt16, isRefused: Bool, in attack: inout Attack
+    ) {
+        attack.introduce(from)
+        for number in 0..<240 {
+            let to = Member("10.60.2.\(60 + number % 60)", port: "veth-\(number % 60)")
+            let source = UInt16(20_000 + number)
+            guard number >= 60 else {
+                attack.visit(at: Double(number) / 12, from, to, from: source, port: 8080)
+                continue
+            }
+            let time = 60 + Double(number - 60) / 12
+            attack.tcp(at: time, from, to, source, port)
+            guard isRefused else { continue }
+            attack.tcp(
+                at: time + 0.000_2, to, from, port, source, flags: 0x14, sequence: 0,
+                acknowledgment: 1001)
+        }
+    }
+
+    @Test(arguments: [true, false], [true, false])
+    func membersThatAnsweredAreNoDiscovery(isRefused: Bool, hasPort: Bool) throws {
+        let balancer = Member("10.60.1.71", port: hasPort ? "veth-balancer" : nil)
+        var traffic = Attack()
+        Self.drain(balancer, port: 8080, isRefused: isRefused, in: &traffic)
+        let outcome = try bench.judge(traffic)
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+        #expect(outcome.alerts(on: balancer.address).contains { $0.pattern == "address_scan" })
+    }
+
+    /// Another port of the same hosts is one.
+    @Test(arguments: [true, false]) func anotherPortOfThemIsADiscovery(isRefused: Bool) throws {
+        let balancer = Member("10.60.1.71", port: "veth-balancer")
+        var attack = Attack()
+        Self.drain(balancer, port: 22, isRefused: isRefused, in: &attack)
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced == ["port:veth-balancer"], "\(outcome)")
+    }
 }

@@ -56,6 +56,34 @@ struct CoverTests {
         #expect(outcome.fenced == (target == "" ? [] : ["port:veth-offender"]), "\(outcome)")
     }
 
+    /// A sweep of hosts inside beside connections to ever other ports of an accomplice; and a
+    /// client of as many hosts, of which fewer than half are down.
+    @Test(arguments: [true, false], [true, false])
+    func aSweepBesidePortsOfAnAccomplice(isSweep: Bool, isRefused: Bool) throws {
+        let accomplice = Member.bystander.at("veth-bystander")
+        var attack = Attack()
+        attack.introduce(Self.offender, accomplice)
+        for number in 0..<100 {
+            let time = 0.08 * Double(number)
+            let host = Member("10.60.2.\(60 + number)", port: "veth-\(number)")
+            guard number % 5 > (isSweep ? 1 : 2) else {
+                attack.visit(
+                    at: time, Self.offender, isSweep ? accomplice : host,
+                    from: UInt16(20_000 + number), port: UInt16(isSweep ? 7000 + number : 22))
+                continue
+            }
+            attack.tcp(at: time, Self.offender, host, UInt16(20_000 + number), 22)
+            guard isRefused else { continue }
+            attack.tcp(
+                at: time + 0.000_2, host, Self.offender, 22, UInt16(20_000 + number), flags: 0x14,
+                sequence: 0, acknowledgment: 1001)
+        }
+        let outcome = try bench.judge(attack)
+        #expect(
+            outcome.fenced.subtracting([Self.offender.address])
+                == (isSweep ? ["port:veth-offender"] : []), "\(outcome)")
+    }
+
     // MARK: - Sweeps outside
 
     /// A sweep of a service that the workload uses outside, beside twice as many queries that are

@@ -69,7 +69,7 @@ struct InnocentLoginTests {
         for number in 0..<240 {
             attack.talk(
                 at: Double(number) / 6, .outside, .web, UInt16(20_000 + number), 80,
-                Words.http(number % 2 == 0 ? 401 : 200, user: "Basic YXBpOnNlY3JldA=="))
+                Words.http(number % 2 == 0 ? 401 : 200, user: "Basic \(1000 + number)"))
         }
         let outcome = try Outcome(attack, bench.scratch, model: bench.model)
         #expect(outcome.fenced == [Member.outside.address], "\(outcome)")

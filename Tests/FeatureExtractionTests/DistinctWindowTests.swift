@@ -36,6 +36,17 @@ struct DistinctWindowTests {
         }
     }
 
+    @Test func aKeyIsFoundForTenMinutes() {
+        var window = DistinctWindow()
+        #expect(!window.contains(8, at: 1000))
+        for key in 1...UInt64(300) { window.insert(key << 3, second: 1000, isNovel: false) }
+        #expect(window.contains(8, at: 1599) && !window.contains(8, at: 1600))
+        #expect(!window.contains(301 << 3, at: 1000))
+        // What a sketch has cannot be told from other keys.
+        for key in 1...UInt64(3000) { window.insert(key << 3, second: 1001, isNovel: false) }
+        #expect(!window.contains(8, at: 1001))
+    }
+
     @Test func aMillionKeysNeedFixedMemoryAndAreEstimated() {
         var window = DistinctWindow()
         for key in 0..<20_000 as Range<UInt64> {

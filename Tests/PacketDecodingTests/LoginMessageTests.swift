@@ -344,4 +344,56 @@ struct LoginMessageTests {
         }
         #expect(seen.contains(.none) && seen.contains(.attempt))
     }
+
+    // MARK: - Credentials
+
+    private static func credentials(_ port: UInt16, _ text: String, to server: String) -> UInt32 {
+        decoded(
+            Frame.ipv4(
+                "10.0.0.1", server, 6,
+                Frame.tcp(40_000, port, flags: 0x18, payload: Array(text.utf8))), .raw
+        ).credentials
+    }
+
+    /// The same credentials at the same service have one digest, whatever is asked for.
+    @Test func credentialsHaveADigest() {
+        func digest(
+            _ value: String, path: String = "/", port: UInt16 = 80, server: String = "10.0.0.2"
+        ) -> UInt32 {
+            Self.credentials(
+                port, "GET \(path) HTTP/1.1\r\nHost: a\r\nAUTHORIZATION: \(value)\r\n\r\n",
+                to: server)
+        }
+        let one = digest("Basic YTpi")
+        #expect(one != 0 && one == digest("Basic YTpi", path: "/other"))
+        let others = [
+            digest("Basic YTpj"), digest("Basic YTpi", port: 81),
+            digest("Basic YTpi", server: "10.0.0.3"),
+        ]
+        #expect(!others.contains(one) && !others.contains(0))
+    }
+
+    /// What is cut off, goes on or is followed by more has none.
+    @Test(arguments: [
+        "GET / HTTP/1.1\r\nAuthorization: a\r\nHost: a\r\n",
+        "GET / HTTP/1.1\r\nAuthorization: a\r\n\r\nGET / HTTP/1.1\r\nAuthorization: b\r\n\r\n",
+        "PUT / HTTP/1.1\r\nAuthorization: a\r\nContent-Length: 2\r\n\r\nab",
+        "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\nab",
+        "GET / HTTP/1.1\r\n\r\n",
+    ]) func anIncompleteRequestHasNone(request: String) {
+        #expect(Self.credentials(80, request, to: "10.0.0.2") == 0)
+    }
+
+    @Test func redisHasThemInAWholeArray() {
+        func digest(_ text: String) -> UInt32 { Self.credentials(6379, text, to: "10.0.0.2") }
+        let one = digest("*2\r\n$4\r\nAUTH\r\n$1\r\na\r\n")
+        #expect(one != 0 && one == digest("*2\r\n$4\r\nAUTH\r\n$1\r\na\r\n"))
+        #expect(![0, one].contains(digest("*2\r\n$4\r\nAUTH\r\n$1\r\nb\r\n")))
+        for text in ["*2\r\n$4\r\nAUTH\r\n", "*2\r\n$4\r\nAUTH\r\n$1\r\na", "AUTH a\r\n", "*9\r\n"]
+        {
+            #expect(digest(text) == 0)
+        }
+    }
 }

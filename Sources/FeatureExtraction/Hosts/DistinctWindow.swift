@@ -58,6 +58,13 @@ struct DistinctWindow: Sendable {
         if !keys.isEmpty && liveCount * 4 > lastSeen.count * 3 { makeRoom() }
     }
 
+    /// Whether `key` was recorded in the long window that ends with `second`; false in a sketch.
+    func contains(_ key: UInt64, at second: Int) -> Bool {
+        guard !keys.isEmpty else { return false }
+        let stamp = Int(lastSeen[slot(for: key | 1)] & ~Self.novelBit)
+        return stamp != 0 && second & Int(~Self.novelBit) - stamp < Scale.long.seconds
+    }
+
     /// Returns the number of distinct keys in the window of `scale` that ends with `second`.
     mutating func count(_ scale: Scale, at second: Int, novel: Bool = false) -> Float {
         guard !lastSeen.isEmpty else { return 0 }

@@ -7,6 +7,8 @@ struct FlowResponders: Sendable {
         var slot: Int32 = -1
         /// Nil: not looked up yet.
         var place: Identity.Place?
+        /// Whether the opener's last attempt to log in tried again what it had tried before.
+        var isTriedAgain = false
     }
 
     private var table: [Responder] = []
@@ -32,6 +34,12 @@ struct FlowResponders: Sendable {
 
     mutating func setPlace(_ place: Identity.Place, of flow: Int32) {
         if has(flow) { table[Int(flow)].place = place }
+    }
+
+    func isTriedAgain(_ flow: Int32) -> Bool { has(flow) && table[Int(flow)].isTriedAgain }
+
+    mutating func setTriedAgain(_ isAgain: Bool, of flow: Int32) {
+        if has(flow) { table[Int(flow)].isTriedAgain = isAgain }
     }
 
     /// Addresses may have new owners.

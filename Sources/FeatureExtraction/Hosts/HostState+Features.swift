@@ -12,6 +12,7 @@ extension HostState {
         let sum = sum(scale)
         func amount(_ counter: Counter) -> Float {
             switch counter {
+            case .bytesOut: Float(sum.bytesOut)
             case .bytesOutside: Float(sum.bytesOutside)
             case .bytesFromOutside: Float(sum.bytesFromOutside)
             default: Float(sum[counter])
@@ -110,6 +111,12 @@ extension HostState {
 }
 
 extension HostState {
+    /// Notes that a pair that is not in the baseline accepts a flow, or has done so before.
+    mutating func noteAccepted(_ peer: UInt64, _ edge: UInt64, second: Int) {
+        acceptedEdges.insert(edge, second: second, isNovel: false)
+        acceptedPeers.insert(peer, second: second, isNovel: false)
+    }
+
     /// The most packets a second that it sent in a bucket of `scale`.
     func peakPackets(_ scale: Scale) -> Float {
         var most: UInt64 = 0

@@ -13,7 +13,9 @@ enum Counter: Int {
     /// sizes.
     case flows, accepted, served, packetsOut
     /// `bytesFromOutside` has its bytes in the low 44 bits, and above, in units of four bytes, what
-    /// unknown DNS names were longer than ordinary ones. `bytesOutside` has the UDP flows there.
+    /// unknown DNS names were longer than ordinary ones. `bytesOutside` has the UDP flows there,
+    /// and `bytesOut` the connections that another host cut off, or that the server ended without
+    /// an exchange.
     case bytesOut, bytesIn, bytesOutside, bytesFromOutside
     /// Two sums, as in `dnsNames` and `icmp`: flows on new pairs in the high 32 bits, and those of
     /// them that were answered and not refused in the low 32 bits.
@@ -26,7 +28,7 @@ enum Counter: Int {
     /// Packets in the high bits, their bytes in the low bits.
     case icmp
     /// Flows to services that ask for a login below; above, refusals by services that refuse
-    /// several of their clients, of flows and of logins, and flows that another host cut off.
+    /// several of their clients, of flows and of logins.
     case logins
     /// TCP flows whose handshake was completed above, frames with another's source address below.
     case proof
@@ -41,7 +43,7 @@ extension Counters {
     /// The value 1 in the high half of a counter.
     static let high: UInt64 = 1 << 32
 
-    /// The bits of `bytesOutside` and `bytesFromOutside` that are bytes.
+    /// The bits of `bytesOut`, `bytesOutside` and `bytesFromOutside` that are bytes.
     static let amountBits: UInt64 = 44
 
     /// Bytes of unknown DNS names beyond the length of ordinary ones.
@@ -50,6 +52,9 @@ extension Counters {
     /// Flows of UDP.
     var datagramFlows: UInt64 { self[.bytesOutside] >> Self.amountBits }
     var bytesOutside: UInt64 { self[.bytesOutside] & ((1 << Self.amountBits) - 1) }
+    /// Connections that came to nothing after they were accepted.
+    var cutFlows: UInt64 { self[.bytesOut] >> Self.amountBits }
+    var bytesOut: UInt64 { self[.bytesOut] & ((1 << Self.amountBits) - 1) }
 
     func high(_ counter: Counter) -> UInt64 { self[counter.rawValue] >> 32 }
     func low(_ counter: Counter) -> UInt64 { self[counter.rawValue] & 0xFFFF_FFFF }
@@ -204,8 +209,9 @@ struct HostState: Sendable {
     /// Pairs that are not in the baseline, or whose outside address is not, or name servers, to
     /// which a client may have asked it to connect.
     var requested = DistinctWindow()
-    /// Pairs that are not in the baseline and accepted a flow.
+    /// Pairs not in the baseline that accepted a flow, or did and are tried again; their peers.
     var acceptedEdges = DistinctWindow()
+    var acceptedPeers = DistinctWindow()
     var oneSided = OneSidedWindow()
     var unsolicited = UnsolicitedWindow() {
         didSet { isDirty = true }
@@ -213,6 +219,7 @@ struct HostState: Sendable {
 
     /// The sizes of its last short conversations.
     var conversations = RecentSizes()
+    var credentials = RecentCredentials()
     /// The last long names that it asked for.
     var longNames = RecentNames()
     /// How many long names it asked for below each of the last domains.

@@ -21,6 +21,7 @@ extension WindowTracker {
         sightings = SightingLog()
         disputes.removeAll()
         (arrivals, solicitations) = (Arrivals(), Arrivals())
+        askers = Askers()
         (questions, requests) = (Questions(), Requests())
         (rarePairs, solicited) = (RecentPairs(), RecentPairs())
         outerFlows = OuterFlows()

@@ -10,6 +10,9 @@ import Timestamps
 extension WindowTracker {
     /// The most seconds that a connection lasts which the server closes because of a refusal.
     private static let mostSeconds: Int64 = 60
+    /// How soon a server ends a connection that it does not want: it has too many, or is a proxy
+    /// without a target.
+    private static let vain = Interval.seconds(10)
     static let loginEvents: FlowUpdate.Events = [
         .established, .closing, .loginRefused, .loginGranted,
     ]
@@ -25,14 +28,21 @@ extension WindowTracker {
             port: isFromClient ? packet.destinationPort : packet.sourcePort)
         let isNew = update.tag & Self.newEdgeBit != 0
         if update.events.contains(.loginGranted) { now[.served] &+= Counters.high }
-        if update.events.contains(.loginRefused) {
+        // Who tries again what was refused guesses nothing: a token that is over, an old password.
+        if update.events.contains(.loginRefused), !responders.isTriedAgain(update.flow) {
             now[.accepted] &+= Counters.high
             count(service, server, packet, slot, isNew: isNew, isRefused: true, &now)
         }
         if update.events.contains(.established), service.hidesLogins {
             count(service, server, packet, slot, isNew: isNew, isRefused: false, &now)
         }
-        guard update.events.contains(.closing), update.isShortConversation else { return }
+        guard update.events.contains(.closing) else { return }
+        if !isFromClient, update.sent == 0 || update.fetched == 0,
+            packet.time - update.start < Self.vain
+        {
+            now[.bytesOut] &+= 1 << Counters.amountBits
+        }
+        guard update.isShortConversation else { return }
         // Answers in clear to requests without a password say nothing about passwords.
         let isPage = update.events.contains([.loginDecided, .loginAsked])
         if !isPage, hosts[slot].conversations.note(update.sent, update.fetched) {
@@ -105,5 +115,20 @@ struct RecentSizes: Sendable {
     /// Passwords differ in length.
     private static func isClose(_ one: UInt32, _ other: UInt32) -> Bool {
         max(one, other) - min(one, other) <= 12 + max(one, other) / 16
+    }
+}
+
+/// The digests of a host's last eight different attempts to log in.
+struct RecentCredentials: Sendable {
+    private var digests: [8 of UInt32] = .init(repeating: 0)
+    private var next = 0
+
+    /// Adds an attempt, and returns whether it is one of the last; false for one without a digest.
+    mutating func note(_ digest: UInt32) -> Bool {
+        guard digest != 0 else { return false }
+        for place in 0..<8 where digests[place] == digest { return true }
+        digests[next] = digest
+        next = (next + 1) & 7
+        return false
     }
 }

@@ -86,7 +86,13 @@ extension WindowTracker {
             | (novelty.isNewEdge ? Self.newEdgeBit : 0) | (second & 1 == 1 ? Self.oddSecondBit : 0)
         hosts[slot].now[.flows] += 1
         if packet.ipProtocol == 17 { hosts[slot].now[.bytesOutside] &+= 1 << Counters.amountBits }
-        if novelty.isNewEdge { hosts[slot].now[.newEdges] &+= Counters.high }
+        if novelty.isNewEdge {
+            hosts[slot].now[.newEdges] &+= Counters.high
+            let keys = HostState.keys(of: packet)
+            if hosts[slot].acceptedEdges.contains(keys.edge, at: second) {
+                hosts[slot].noteAccepted(keys.peer, keys.edge, second: second)
+            }
+        }
         noteProbe(slot)
         return (tag, isNew)
     }

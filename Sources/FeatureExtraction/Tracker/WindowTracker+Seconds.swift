@@ -141,6 +141,7 @@ extension WindowTracker {
         window.handshakeCount = Int(sum.high(.proof))
         window.resetCount = Int(sum.high(.nxdomain))
         window.outageCount = Int(sum.high(.logins))
+        window.cutCount = Int(sum.cutFlows)
         window.groupCount = Int(sum.high(.activity))
         window.newPairLogins = Int(sum.high(.flows))
         window.refusedLogins = Int(sum.high(.accepted))
@@ -177,8 +178,11 @@ extension WindowTracker {
         let new = sum.high(.newEdges)
         window.newContacts = new > 0 ? hosts[slot].newContacts : []
         window.newUnanswered = Int(new - min(new, sum.low(.newEdges)))
+        let isTried = window.newUnanswered > 0
         window.acceptedNewEdges =
-            window.newUnanswered > 0 ? hosts[slot].acceptedEdges.count(scale, at: second) : 0
+            isTried ? hosts[slot].acceptedEdges.count(scale, at: second) : 0
+        window.acceptedNewPeers =
+            isTried ? hosts[slot].acceptedPeers.count(scale, at: second) : 0
         window.requestedPairs = hosts[slot].requested.count(scale, at: second)
         window.isInCrowd =
             scale == .short && window.evidence.mayBeForged

@@ -32,6 +32,7 @@ extension WindowTracker {
         }
         rarePairs.note(from: packet.source, to: packet.destination, second: second)
         guard packet.ipProtocol == 58 else { return }
+        observeDiscovery(packet)
         if packet.icmpType == 135 {
             solicited.note(from: packet.source, to: packet.quotedSource, second: second)
         }

@@ -73,6 +73,7 @@ public struct WindowTracker: Sendable {
     var targets = TargetTable()
     /// ARP requests and neighbour solicitations, which make an announcement an answer.
     var solicitations = Arrivals()
+    var askers = Askers()
     /// Where each address was announced first.
     var announced: [IPAddress: Station] = [:]
     var disputes = AddressDisputes()
@@ -316,6 +317,10 @@ public struct WindowTracker: Sendable {
             if packet.ipProtocol == 1 || packet.ipProtocol == 58 {
                 now[.icmp] &+= Counters.high | UInt64(packet.payloadLength)
             }
+            if packet.login == .attempt {
+                let isAgain = hosts[slot].credentials.note(packet.credentials)
+                responders.setTriedAgain(isAgain, of: update.flow)
+            }
             if packet.payloadLength > 0 {
                 if hosts[slot].openedTracks > 0 { hosts[slot].noteRequest(packet) }
                 if update.tag & Self.newEdgeBit != 0
@@ -369,12 +374,13 @@ public struct WindowTracker: Sendable {
                 now[.accepted] &+= 1
                 // Somebody cut it off: another try is no more than one of a service that is down.
                 if update.events.contains(.reset), packet.tcpFlags & 0x12 == 0x12 {
-                    now[.logins] &+= Counters.high
+                    now[.bytesOut] &+= 1 << Counters.amountBits
                 }
                 if update.tag & Self.newEdgeBit != 0 {
                     now[.newEdges] &+= 1
-                    hosts[slot].acceptedEdges.insert(
-                        Self.edge(answeredBy: packet), second: second, isNovel: false)
+                    let keys = HostState.keys(
+                        of: packet.source, packet.ipProtocol, packet.sourcePort)
+                    hosts[slot].noteAccepted(keys.peer, keys.edge, second: second)
                 }
                 let service = Service(ipProtocol: packet.ipProtocol, port: packet.sourcePort)
                 if service.asksForLogin { now[.logins] &+= 1 }

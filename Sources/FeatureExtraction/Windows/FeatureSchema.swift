@@ -226,7 +226,8 @@ public enum FeatureSchema {
             .icmpPayload, "icmp_payload", "bytes", 150, 0.8, "bytes in each ICMP packet",
             "ICMP tunnels"),
         row(
-            .arpTargets, "arp_targets", "addresses", 8, 0.9, "distinct addresses asked for by ARP",
+            .arpTargets, "arp_targets", "addresses", 8, 0.9,
+            "distinct addresses asked for by ARP or IPv6 neighbour discovery",
             "ARP sweeps"),
         row(
             .foreignSources, "foreign_sources", "addresses", 1, 0.5,

@@ -36,8 +36,11 @@ public struct Window: Sendable {
     /// TCP flows that were answered, and that the subject's address reset without using the answer.
     public var resetCount = 0
     /// Flows to services that the subject is known to use, refused by servers that refuse several
-    /// of their clients; logins that these refused; and flows that another host cut off.
+    /// of their clients; and logins that these refused.
     public var outageCount = 0
+    /// Connections that were accepted and came to nothing: another host cut them off, or the server
+    /// ended them before both sides had sent data.
+    public var cutCount = 0
     /// Of `.failedLogins`, those that the server refused: it said so, or closed the connection
     /// early.
     public var refusedLogins = 0
@@ -103,9 +106,12 @@ public struct Window: Sendable {
     /// answer in the last two seconds, or more of the last half second. In a window whose last
     /// second has not ended: all of these, and those that wait for their answer.
     public var unused: Float = 0
-    /// Pairs that are not in the baseline and accepted a flow. Of `.newEdges`, which are pairs,
-    /// too, the others failed; `.newEdgeFailed` has each failed flow. 0 if none failed.
+    /// Pairs that are not in the baseline and accepted a flow now or in the ten minutes before. Of
+    /// `.newEdges`, which are pairs, too, the others failed; `.newEdgeFailed` has each failed flow.
+    /// 0 if none failed.
     public var acceptedNewEdges: Float = 0
+    /// The peers of these pairs.
+    public var acceptedNewPeers: Float = 0
     /// Hosts that answered its ARP requests.
     public var answeredARP: Float = 0
     /// Contacts without an answer that it uses nevertheless.

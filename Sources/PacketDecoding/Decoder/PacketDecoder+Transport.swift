@@ -60,6 +60,7 @@ extension PacketDecoder {
             cursor.frame, from: cursor.at &+ header, length: Int(packet.payloadLength))
         if isHTTP {
             packet.login = reader.http
+            if packet.login == .attempt { tries(reader.credentialsOfHTTP, &packet) }
             return
         }
         if isAnswer { packet.login = reader.message(port: packet.sourcePort, isRequest: false) }
@@ -68,7 +69,18 @@ extension PacketDecoder {
         if isRequest, isAttemptPossible {
             let asked = reader.message(port: packet.destinationPort, isRequest: true)
             if asked != .none { packet.login = asked }
+            if asked == .attempt, packet.destinationPort == 6379 {
+                tries(reader.credentialsOfRedis, &packet)
+            }
         }
+    }
+
+    /// Credentials that are tried at another server are another try.
+    private func tries(_ credentials: UInt64?, _ packet: inout Packet) {
+        guard let credentials else { return }
+        let server = packet.destination.high ^ packet.destination.low &* 3
+        let mixed = (credentials ^ server ^ UInt64(packet.destinationPort)) &* LoginReader.factor
+        packet.credentials = UInt32(truncatingIfNeeded: mixed >> 32) | 1
     }
 
     /// Decodes a UDP header (RFC 768), and the tunnels over UDP.
