@@ -226,18 +226,47 @@ def title(event):
     return event["alert"]["signature"].removeprefix("Lazaret ")
 
 
+def own(entry):
+    """The addresses of a technique's attacker; none of one outside who forges them."""
+    number = entry["number"]
+    if entry["outside"]:
+        return set() if "random" in entry["name"] else {OUTER + "2"}
+    return {f"{NET}{number}", f"{NET6}{number}", f"{NET6}{number:x}"}
+
+
+def is_during(entry, at):
+    return entry["start"] - 1 <= at <= entry["end"] + 20
+
+
+def alerts_of(events):
+    """Of each alert: when, the offender, the target, the title and the event."""
+    found = []
+    for event in events:
+        if event["event_type"] == "alert":
+            at, what = datetime.fromisoformat(event["timestamp"]).timestamp(), event.get("lazaret", {})
+            found.append((at, what.get("offender"), what.get("target"), title(event), event))
+    return found
+
+
+def is_on(entry, alert):
+    """Whether an alert is on a technique: in its time, and on its attacker's address or port."""
+    at, offender, _, _, event = alert
+    if not is_during(entry, at):
+        return False
+    if entry["outside"]:
+        return not (offender or "").startswith((NET, NET6)) or offender == f"{NET}1"
+    return offender in own(entry) or event["lazaret"].get("port") == f"p{entry['number']}"
+
+
 def table(folder, events):
     """Prints which attacker was alerted, when, as what, whether it was fenced, and who else was accused."""
     times = json.loads((folder / "times.json").read_text())
     names = {t[0]: t[4] for t in TECHNIQUES}
     lines = [json.loads(line) for line in events.read_text().splitlines() if line.startswith("{")]
-    alerts, fences = [], []
+    alerts, fences = alerts_of(lines), []
     for event in lines:
         what = event.get("lazaret", {})
-        if event["event_type"] == "alert":
-            at = datetime.fromisoformat(event["timestamp"]).timestamp()
-            alerts.append((at, what.get("offender"), what.get("target"), title(event), event))
-        elif event["event_type"] == "quarantine" and what.get("action") == "fence":
+        if event["event_type"] == "quarantine" and what.get("action") == "fence":
             fences.append((datetime.fromisoformat(event["timestamp"]).timestamp(), what["target"]))
     used, used_fences = set(), set()
     rows, alerted, right, fenced_count, tried = [], 0, 0, 0, 0
@@ -247,22 +276,13 @@ def table(folder, events):
             continue
         tried += 1
         number, name = entry["number"], entry["name"]
-        span = (entry["start"] - 1, entry["end"] + 20)
-        own = {f"{NET}{number}", f"{NET6}{number}", f"{NET6}{number:x}"}
-        if entry["outside"] and "random" not in name:
-            own = {OUTER + "2"}
         mine = []
-        for index, (at, offender, target, what, event) in enumerate(alerts):
-            if not span[0] <= at <= span[1]:
-                continue
-            about = offender in own or event["lazaret"].get("port") == f"p{number}"
-            if entry["outside"]:
-                about = not (offender or "").startswith((NET, NET6)) or offender == f"{NET}1"
-            if about:
-                mine.append((at, what))
+        for index, alert in enumerate(alerts):
+            if is_on(entry, alert):
+                mine.append((alert[0], alert[3]))
                 used.add(index)
-        stops = [(at, where) for at, where in fences
-                 if span[0] <= at <= span[1] and where.removesuffix("/32") in own | {f"port:p{number}", entry.get("card")}]
+        places = own(entry) | {f"port:p{number}", entry.get("card")}
+        stops = [(at, where) for at, where in fences if is_during(entry, at) and where.removesuffix("/32") in places]
         used_fences |= set(stops)
         strong = [m for m in mine if m[1] != "contact never seen before"]
         titles = [what for _, what in sorted(strong or mine)]

@@ -19,7 +19,7 @@ from sklearn.ensemble import IsolationForest
 HERE = Path(__file__).resolve().parent
 sys.path += [str(HERE.parent / "detection"), str(HERE)]
 from rival import SPAN, windows  # noqa: E402
-from gauntlet import CLEAN, NET, NET6  # noqa: E402
+from gauntlet import CLEAN, NET, NET6, own  # noqa: E402
 
 
 def main():
@@ -40,12 +40,9 @@ def main():
     tried = [e for e in times["entries"] if "missing" not in e]
     found, missed, unseen = 0, [], 0
     for entry in sorted(tried, key=lambda e: e["number"]):
-        number = entry["number"]
-        own = {f"{NET}{number}", f"{NET6}{number}", f"{NET6}{number:x}"}
-
         def is_of(key):
             source, start = key
-            about = not source.startswith((NET, NET6)) if entry["outside"] else source in own
+            about = not source.startswith((NET, NET6)) if entry["outside"] else source in own(entry)
             return about and start + SPAN >= entry["start"] and start <= entry["end"] + 10
 
         if any(map(is_of, flagged)):
