@@ -121,6 +121,9 @@ extension Verdict {
         case .dnsTunnel: isOwn = { [53, 853, 5353].contains($0.port) }
         case .icmpTunnel: isOwn = { $0.ipProtocol == 1 || $0.ipProtocol == 58 }
         case .synFlood, .guessing, .slowRequests: isOwn = { $0.ipProtocol == 6 }
+        case nil where window[.newEdges] == 0 && window[.logins] * 2 > window[.flows]:
+            // Usual traffic, most of it to services that ask for a login.
+            return inWindow(window.authenticatedContact) ?? inWindow(window.lastContact)
         default: isOwn = { _ in true }
         }
         return [window.lastContact, window.contact].lazy.compactMap(inWindow).first(where: isOwn)

@@ -33,13 +33,14 @@ extension Pattern {
         guard isManyFlows(window, isAnomalous) else { return 0 }
         let flows = max(window[.flows], 1)
         let retried = retried(window)
-        let others = max(flows - retried, 1)
+        let ended = ended(window)
+        let others = max(flows - retried - ended, 1)
         let isUnanswered = (window.unanswered - retried) / others > 0.7
         guard isUnanswered || window[.bytesOut] / flows < 130 && !isAsked(window) else { return 0 }
         let datagrams = served(window)
         guard datagrams == 0 || window.lastContact.ipProtocol != 17 else { return 0 }
         let length = (Float(window.scale.seconds) / 10).squareRoot()
-        let harmless = retried + datagrams + closedChecks(window) + window.unused
+        let harmless = retried + ended + datagrams + closedChecks(window) + window.unused
         return (flows - harmless) / (100 * length)
     }
 
@@ -70,14 +71,19 @@ extension Pattern {
         guard isAnomalous(.flows) || isAnomalous(.failed), window[.flowsPerEdge] > 10 else {
             return false
         }
-        // A server that refuses several of its clients is down, and one that ends connections at
-        // once may be: clients only try again, as often as a client does.
-        let isEnded = window.cutCount > window.outageCount
+        // A server that refuses several of its clients is down: its clients only try again, as
+        // often as a client does.
+        return Float(window.outageCount) < max(window[.flows], 1) / 2
+            || window[.flows] > mostUsualRetries(window)
+    }
+
+    /// The connections that came to nothing after they were accepted, if they are no more than
+    /// those of a client that tries again.
+    private func ended(_ window: Window) -> Float {
         let most =
-            isEnded && window[.newEdges] > 0
+            window[.newEdges] > 0
             ? Self.mostNewRetries * Float(window.scale.seconds) : mostUsualRetries(window)
-        return Float(window.outageCount + window.cutCount) < max(window[.flows], 1) / 2
-            || window[.flows] > most
+        return window[.flows] <= most ? Float(window.cutCount) : 0
     }
 
     /// The unanswered and refused flows by which a client only tries again: no more than a client

@@ -36,7 +36,7 @@ extension Pattern {
             window[.newPeers] - answered,
             window[.newEdgeFailed] - min(window.newUnderWay, Self.mostUnderWay))
         let least = Self.mostSilentHosts * (Float(window.scale.seconds) / 10).squareRoot()
-        return silent >= least && silent > answered ? silent / 10 : 0
+        return silent >= least && silent > Self.silentEach * answered ? silent / 10 : 0
     }
 
     /// Peers that are not in the baseline, by name or, outside, by address.
@@ -50,4 +50,6 @@ extension Pattern {
     private static let mostFailedPorts: Float = 50
     /// Hosts inside that a client of others tries in vain in ten seconds.
     private static let mostSilentHosts: Float = 20
+    /// Silent hosts for each that answers, beyond those of a client whose members are gone.
+    private static let silentEach: Float = 4
 }

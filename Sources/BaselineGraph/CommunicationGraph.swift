@@ -121,6 +121,15 @@ public struct CommunicationGraph: Sendable, Equatable {
             edges[Edge(subject: subject, peer: peer, service: service)], outside: epoch)
     }
 
+    /// Whether anybody uses a service at a host, or at a host without a name in its network.
+    package func offers(_ service: Service, at host: Resolved) -> Bool {
+        func knows(_ peer: UInt32) -> Bool {
+            peer != IdentityResolver.unknown
+                && self.knows(Self.anyone, peer, service, outside: nil)
+        }
+        return knows(host.name) || !host.isNamed && host.place == .inside && knows(host.network)
+    }
+
     /// Adds a fact, seen at `unit`; returns false if that changed nothing or the table is full.
     package static func note<Key: Hashable>(
         _ key: Key, in facts: inout [Key: Sighting], at unit: Int32, dropped: inout Int

@@ -94,4 +94,64 @@ struct EndedConnectionTests {
         let outcome = try bench.judge(attack)
         #expect(outcome.fenced.contains("port:veth-offender"), "\(outcome)")
     }
+
+    /// Ports where all that a short connection can be is a login.
+    @Test(arguments: [22, 636, 993, 3389] as [UInt16], [0.5, 2])
+    func anEndWithoutAWordIsNoLogin(port: UInt16, rate: Double) throws {
+        var traffic = Attack()
+        traffic.introduce(Self.app, Self.accomplice)
+        for number in 0..<Int(60 * rate) {
+            traffic.talk(
+                at: Double(number) / rate, Self.app, Self.accomplice, UInt16(20_000 + number), port,
+                number % 2 == 0 ? [] : [.up("hello")], closedBy: .server)
+        }
+        let outcome = try bench.judge(traffic)
+        #expect(outcome.fenced.isEmpty, "\(outcome)")
+    }
+
+    /// Half-open connections beside as many that the database ends.
+    @Test func endedConnectionsHideNoHalfOpenOnes() throws {
+        var attack = Attack()
+        attack.introduce(Self.app, Self.database)
+        Self.endedConnections(Self.database, port: 5432, rate: 95, .unanswered, in: &attack)
+        for number in 0..<90 * 40 {
+            let (time, source) = (0.005 + Double(number) / 90, UInt16(30_000 + number))
+            attack.tcp(at: time, Self.app, Self.database, source, 5432)
+            attack.tcp(
+                at: time + 0.000_2, Self.database, Self.app, 5432, source, flags: 0x12,
+                sequence: 500, acknowledgment: 1001)
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced == ["port:veth-app"], "\(outcome)")
+    }
+
+    /// What an accomplice sends to a port that the attacker has opened is no demand.
+    @Test(arguments: [true, false]) func anUploadByAnAccompliceHidesNoFlood(isOutside: Bool) throws
+    {
+        let helper = isOutside ? Member.outside(5) : Self.accomplice
+        var attack = Attack()
+        attack.introduce(Self.app, Self.database, Self.accomplice)
+        attack.talk(
+            at: 0, helper, Self.app, 30_000, 7777, [.up("go"), .down("ok")], closedBy: .nobody)
+        for number in 0..<2000 * 10 {
+            let time = 0.1 + Double(number) / 2000
+            attack.tcp(
+                at: time, helper, Self.app, 30_000, 7777, flags: 0x18,
+                sequence: 1003 + UInt32(number) * 100, acknowledgment: 503, size: 100)
+            guard number % 2 == 0 else { continue }
+            attack.tcp(
+                at: time + 0.000_1, Self.app, helper, 7777, 30_000, flags: 0x10, sequence: 503,
+                acknowledgment: 1103 + UInt32(number) * 100)
+        }
+        for number in 0..<1000 * 8 {
+            let (time, source) = (1 + Double(number) / 1000, UInt16(40_000 + number))
+            attack.tcp(at: time, Self.app, Self.database, source, 5432)
+            attack.tcp(
+                at: time + 0.000_2, Self.database, Self.app, 5432, source, flags: 0x12,
+                sequence: 500, acknowledgment: 1001)
+        }
+        let outcome = try bench.judge(attack)
+        #expect(
+            outcome.fenced.contains("port:veth-app"), "\(outcome)")
+    }
 }

@@ -8,6 +8,8 @@ import PacketDecoding
 struct Arrivals: Sendable {
     /// Seconds within which an answer is due.
     private static let seconds = 10
+    /// Seconds within which a host asks for the sender: Linux repeats a SYN/ACK for a minute.
+    private static let askingSeconds = 70
     /// Seconds within which packets are forwarded on the way that the first one took.
     private static let routeSeconds = 60
 
@@ -115,7 +117,7 @@ struct Arrivals: Sendable {
     mutating func isAnswer(_ request: Packet, second: Int) -> Bool {
         let key = Self.key(request.destination, request.source)
         let place = places[Int(key >> 52)]
-        if place.key == key, second - place.second <= Self.seconds {
+        if place.key == key, second - place.second <= Self.askingSeconds {
             return place.isOthers(than: request)
         }
         return lost.take(at: lost.place(of: request.source), second: second)

@@ -13,6 +13,7 @@ extension HostState {
         func amount(_ counter: Counter) -> Float {
             switch counter {
             case .bytesOut: Float(sum.bytesOut)
+            case .bytesIn: Float(sum.bytesIn)
             case .bytesOutside: Float(sum.bytesOutside)
             case .bytesFromOutside: Float(sum.bytesFromOutside)
             default: Float(sum[counter])

@@ -1,9 +1,9 @@
 import NetworkAddresses
 
-/// Remembers for a few seconds that one address sent packets to another. A table of fixed size: a
+/// Remembers for some seconds that one address sent packets to another. A table of fixed size: a
 /// newer pair may replace an older one.
 struct RecentPairs: Sendable {
-    private static let seconds = 10
+    private let seconds: Int
 
     private struct Place {
         var key: UInt64 = 0
@@ -11,6 +11,8 @@ struct RecentPairs: Sendable {
     }
 
     private var places = [Place](repeating: Place(), count: 4096)
+
+    init(seconds: Int = 10) { self.seconds = seconds }
 
     mutating func note(from sender: IPAddress, to receiver: IPAddress, second: Int) {
         let key = Arrivals.key(sender, receiver)
@@ -20,6 +22,6 @@ struct RecentPairs: Sendable {
     func contains(from sender: IPAddress, to receiver: IPAddress, second: Int) -> Bool {
         let key = Arrivals.key(sender, receiver)
         let place = places[Int(key >> 52)]
-        return place.key == key && second - place.second <= Self.seconds
+        return place.key == key && second - place.second <= seconds
     }
 }

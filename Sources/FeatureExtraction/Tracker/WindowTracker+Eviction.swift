@@ -21,7 +21,8 @@ extension WindowTracker {
         sightings = SightingLog()
         disputes.removeAll()
         (arrivals, solicitations) = (Arrivals(), Arrivals())
-        askers = Askers()
+        askers = [:]
+        (groupCalls, present) = (RecentPairs(), RecentPairs(seconds: 600))
         (questions, requests) = (Questions(), Requests())
         (rarePairs, solicited) = (RecentPairs(), RecentPairs())
         outerFlows = OuterFlows()

@@ -17,6 +17,12 @@ extension WindowTracker {
         .established, .closing, .loginRefused, .loginGranted,
     ]
 
+    /// Notes whether an attempt to log in tries again what the host has tried before.
+    mutating func noteAttempt(_ packet: Packet, _ flow: Int32, _ slot: Int) {
+        let isAgain = hosts[slot].credentials.note(packet.credentials)
+        responders.setTriedAgain(isAgain, of: flow)
+    }
+
     /// Counts a login that was granted or refused, or the begin or end of a connection.
     mutating func noteLogin(
         _ packet: Packet, _ update: FlowUpdate, _ slot: Int, _ now: inout Counters
@@ -41,6 +47,10 @@ extension WindowTracker {
             packet.time - update.start < Self.vain
         {
             now[.bytesOut] &+= 1 << Counters.amountBits
+            // It was counted when it began.
+            if service.hidesLogins, update.fetched == 0 {
+                now[.bytesIn] &+= 1 << Counters.amountBits
+            }
         }
         guard update.isShortConversation else { return }
         // Answers in clear to requests without a password say nothing about passwords.
@@ -62,16 +72,21 @@ extension WindowTracker {
         count(service, server, packet, slot, isNew: isNew, isRefused: isRefused, &now)
     }
 
-    private mutating func count(
-        _ service: Service, _ server: IPAddress, _ packet: Packet, _ slot: Int, isNew: Bool,
-        isRefused: Bool, _ now: inout Counters
-    ) {
+    /// The contact of a flow, by a packet of either end.
+    func contact(with server: IPAddress, _ packet: Packet) -> Contact {
         var contact = Contact(to: packet, second: second)
         if packet.destination != server {
             contact.address = server
             swap(&contact.sourcePort, &contact.port)
         }
-        hosts[slot].loginContact = contact
+        return contact
+    }
+
+    private mutating func count(
+        _ service: Service, _ server: IPAddress, _ packet: Packet, _ slot: Int, isNew: Bool,
+        isRefused: Bool, _ now: inout Counters
+    ) {
+        hosts[slot].loginContact = contact(with: server, packet)
         now[.dnsQueries] &+= Counters.high
         if isNew { now[.flows] &+= Counters.high }
         let client = hosts[slot].address

@@ -12,7 +12,8 @@ extension WindowTracker {
             progress[Int(update.flow)].finish()
         }
         arrivals.note(
-            packet, second: second, isRouted: links.isRouter(packet.sourceMAC))
+            packet, second: second,
+            isRouted: links.isRouter(packet.sourceMAC) && !isOfOneNetwork(packet))
         if packet.ipProtocol == 17, packet.sourcePort == 68 || packet.sourcePort == 546 {
             noteDHCPClient(packet)
         }
@@ -30,11 +31,13 @@ extension WindowTracker {
             return openUnsolicited(packet, update, peer, sender)
         }
         // A ping of a whole network is answered by all of it, to whatever address asked.
-        guard
-            !isToGroup(packet, peer.place == .group) || packet.ipProtocol == 1
-                || packet.ipProtocol == 58,
-            let slot = slot(of: sender, packet)
-        else { return nil }
+        let isToGroup = isToGroup(packet, peer.place == .group)
+        guard !isToGroup || packet.ipProtocol == 1 || packet.ipProtocol == 58 else {
+            if sender.isForeign, sender.evidence == .port { countInjected(packet, sender) }
+            return nil
+        }
+        guard let slot = slot(of: sender, packet) else { return nil }
+        notePresence(of: sender, packet)
         let (tag, isNew) = charge(packet, peer, sender, slot)
         var tagged = update
         tagged.tag = tag
@@ -44,6 +47,15 @@ extension WindowTracker {
             packet.time, isNew: tag & Self.newEdgeBit != 0, isFar: peer.place == .outside)
         count(packet, tagged)
         return tag
+    }
+
+    /// Whether a packet's source may be of its destination's network, whoever forwarded it: its
+    /// receiver asks for it there.
+    private func isOfOneNetwork(_ packet: Packet) -> Bool {
+        let (source, destination) = (packet.source, packet.destination)
+        guard source.isIPv4 == destination.isIPv4 else { return false }
+        return source.isIPv4
+            ? source.low >> 16 == destination.low >> 16 : source.high == destination.high
     }
 
     /// Charges a connection to its opener although its SYN was not, for want of room: who completes

@@ -142,6 +142,7 @@ extension WindowTracker {
         window.resetCount = Int(sum.high(.nxdomain))
         window.outageCount = Int(sum.high(.logins))
         window.cutCount = Int(sum.cutFlows)
+        window.vainLogins = Int(sum.vainLogins)
         window.groupCount = Int(sum.high(.activity))
         window.newPairLogins = Int(sum.high(.flows))
         window.refusedLogins = Int(sum.high(.accepted))
@@ -161,6 +162,7 @@ extension WindowTracker {
         window.newContact = hosts[slot].lastNewContact
         window.queryContact = hosts[slot].queryContact
         window.loginContact = hosts[slot].loginContact
+        window.authenticatedContact = hosts[slot].authenticatedContact
         window.unsolicited = hosts[slot].unsolicited.counts(scale)
         window.unsolicitedContact = hosts[slot].unsolicited.contact
         hosts[slot].fill(&window.values, scale, second)

@@ -235,68 +235,6 @@ extension WindowTracker {
             HostState.keys(of: packet).edge, second: second, isNovel: false)
     }
 
-    mutating func observeARP(_ packet: Packet) {
-        let claimed = packet.source
-        guard !claimed.isUnspecified else { return }
-        noteAnnouncement(packet, of: claimed, as: packet.arpSenderMAC, .arp)
-        let sender = sender(of: packet)
-        if sender.isNobody { return }
-        if packet.arpOperation == 2, !sender.isForeign, sender.evidence != .address {
-            noteARPAnswer(packet)
-        }
-        // A router sends ARP requests on behalf of other hosts.
-        let asks =
-            packet.arpOperation == 1 && packet.destination != claimed
-            && !links.isRouter(packet.sourceMAC) && !arrivals.isToForward(packet, second: second)
-            && !arrivals.isAnswer(packet, second: second)
-            // Who was asked may ask back.
-            && !solicitations.isAnswer(packet, second: second)
-        guard asks || sender.isForeign,
-            resolver.resolve(sender.subject, in: graph).place != .group,
-            let slot = slot(of: sender, packet)
-        else { return }
-        if asks { noteSearch(of: packet.destination, slot) }
-        if sender.isForeign { noteForeign(packet, slot, isOthers: sender.isOthers) }
-        hosts[slot].now[.activity] &+= 1
-        hosts[slot].lastSecond = second
-    }
-
-    private mutating func noteSearch(of address: IPAddress, _ slot: Int) {
-        hosts[slot].arpTargets.insert(
-            address.high ^ DistinctWindow.mix(address.low), second: second, isNovel: false)
-        noteProbe(slot)
-    }
-
-    /// Counts a neighbour solicitation as an ARP request, and an advertisement as the answer
-    /// (RFC 4861).
-    mutating func observeDiscovery(_ packet: Packet) {
-        guard packet.icmpType == 135 || packet.icmpType == 136, packet.tunnel == .none,
-            !packet.source.isUnspecified
-        else { return }
-        let sender = sender(of: packet)
-        guard !sender.isNobody, !sender.isForeign else { return }
-        if packet.icmpType == 136 {
-            guard sender.evidence != .address, packet.source == packet.quotedSource,
-                solicited.contains(from: packet.destination, to: packet.source, second: second)
-            else { return }
-            return noteFound(packet)
-        }
-        // As if the question were sent to the address that it is about.
-        var question = packet
-        question.destination = packet.quotedSource
-        guard question.destination != packet.source, !links.isRouter(packet.sourceMAC),
-            !arrivals.isToForward(question, second: second),
-            !arrivals.isAnswer(question, second: second),
-            !solicited.contains(from: question.destination, to: packet.source, second: second),
-            resolver.resolve(sender.subject, in: graph).place != .group,
-            let slot = slot(of: sender, packet)
-        else { return }
-        noteSearch(of: question.destination, slot)
-        askers.note(packet.source, slot: slot)
-        hosts[slot].now[.activity] &+= 1
-        hosts[slot].lastSecond = second
-    }
-
     /// Whether a known MAC address opens a flow from an IPv6 address of its own, in a network that
     /// neither inventory nor training have.
     mutating func isOwnIPv6(
@@ -304,21 +242,6 @@ extension WindowTracker {
     ) -> Bool {
         packet.port == 0 && sender.evidence == .card && !sender.isOthers
             && hosts[slot].mac == packet.sourceMAC && hosts[slot].mayOwn(packet.source)
-    }
-
-    /// Notes that a neighbour answers a host's ARP request, and is no discovery of a scan.
-    private mutating func noteARPAnswer(_ reply: Packet) {
-        guard solicitations.wasAsked(reply, second: second) else { return }
-        noteFound(reply)
-    }
-
-    private mutating func noteFound(_ reply: Packet) {
-        guard let slot = slots[reply.destination] ?? askers.slot(of: reply.destination),
-            hosts[slot].isLive, !isToItself(reply)
-        else { return }
-        hosts[slot].arpAnswers.insert(
-            reply.source.high ^ DistinctWindow.mix(reply.source.low), second: second,
-            isNovel: false)
     }
 
     /// Notes a frame with another's source address.

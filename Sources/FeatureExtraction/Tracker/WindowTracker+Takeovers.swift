@@ -289,11 +289,13 @@ extension WindowTracker {
     private mutating func noteFlood(
         _ packet: Packet, _ station: Station, _ kind: Takeover.Kind
     ) {
+        let asker = packet.destination.isMulticast ? .unspecified : packet.destination
         let isAnswer =
             kind == .arp
             ? packet.arpOperation == 1 && packet.source != packet.destination
                 || packet.arpOperation == 2 && solicitations.wasAsked(packet, second: second)
             : packet.icmpType == 135
+                || solicited.contains(from: asker, to: packet.quotedSource, second: second)
         guard !isAnswer, announcements.note(station, second: second) else { return }
         noteRogue(packet, station, .flood)
     }

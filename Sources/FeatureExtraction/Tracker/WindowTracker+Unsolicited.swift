@@ -131,6 +131,7 @@ extension WindowTracker {
 
     /// Counts a later fragment without its first.
     mutating func countOrphan(_ packet: Packet) {
+        arrivals.note(packet, second: second, isRouted: links.isRouter(packet.sourceMAC))
         guard !isWarmingUp else { return }
         let sender = sender(of: packet)
         let peer = resolver.resolve(packet.destination, in: graph)

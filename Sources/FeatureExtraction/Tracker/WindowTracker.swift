@@ -73,7 +73,12 @@ public struct WindowTracker: Sendable {
     var targets = TargetTable()
     /// ARP requests and neighbour solicitations, which make an announcement an answer.
     var solicitations = Arrivals()
-    var askers = Askers()
+    /// The slots of the hosts that sent the last neighbour solicitations, by the address that they
+    /// used.
+    var askers: [IPAddress: Int32] = [:]
+    /// Who sent packets to groups, and which addresses hosts have certainly used.
+    var groupCalls = RecentPairs()
+    var present = RecentPairs(seconds: 600)
     /// Where each address was announced first.
     var announced: [IPAddress: Station] = [:]
     var disputes = AddressDisputes()
@@ -213,7 +218,10 @@ public struct WindowTracker: Sendable {
             return nil
         }
         if packet.announcement != .none { observeAnnouncement(packet) }
-        if packet.destinationMAC.isGroup { noteGroup(packet) }
+        if packet.destinationMAC.isGroup {
+            noteGroup(packet)
+            groupCalls.note(from: packet.source, to: .unspecified, second: second)
+        }
         if packet.ipProtocol != 6 && packet.ipProtocol != 17 || packet.tunnel != .none {
             noteRare(packet, update)
         }
@@ -259,27 +267,6 @@ public struct WindowTracker: Sendable {
 
     // MARK: - Packets
 
-    /// Counts the packets that others send to a watched host on their flows: its demand.
-    private mutating func serve(_ packet: Packet, _ update: FlowUpdate) {
-        guard update.events.contains(.fromOriginator) else { return }
-        if update.events.contains(.started) {
-            // A host cannot raise its own limit of demand, neither by the errors that it causes.
-            let isDemand = !isToItself(packet) && !packet.isICMPError
-            responders.begin(update.flow, slot: isDemand ? slots[packet.destination] : nil)
-        }
-        guard let slot = responders.slot(update.flow) else { return }
-        guard hosts[slot].isLive, hosts[slot].address == packet.destination else { return }
-        hosts[slot].now[.served] &+= 1
-    }
-
-    /// Whether a flow's responder is outside; looked up once for each flow.
-    mutating func isOutside(_ responder: IPAddress, _ flow: Int32) -> Bool {
-        if let place = responders.place(flow) { return place == .outside }
-        let place = resolver.resolve(responder, in: graph).place
-        responders.setPlace(place, of: flow)
-        return place == .outside
-    }
-
     mutating func count(_ packet: Packet, _ update: FlowUpdate) {
         guard update.tag != 0 else { return }
         guard let slot = liveSlot(update.tag) else { return }
@@ -317,10 +304,7 @@ public struct WindowTracker: Sendable {
             if packet.ipProtocol == 1 || packet.ipProtocol == 58 {
                 now[.icmp] &+= Counters.high | UInt64(packet.payloadLength)
             }
-            if packet.login == .attempt {
-                let isAgain = hosts[slot].credentials.note(packet.credentials)
-                responders.setTriedAgain(isAgain, of: update.flow)
-            }
+            if packet.login == .attempt { noteAttempt(packet, update.flow, slot) }
             if packet.payloadLength > 0 {
                 if hosts[slot].openedTracks > 0 { hosts[slot].noteRequest(packet) }
                 if update.tag & Self.newEdgeBit != 0
@@ -383,7 +367,10 @@ public struct WindowTracker: Sendable {
                     hosts[slot].noteAccepted(keys.peer, keys.edge, second: second)
                 }
                 let service = Service(ipProtocol: packet.ipProtocol, port: packet.sourcePort)
-                if service.asksForLogin { now[.logins] &+= 1 }
+                if service.asksForLogin {
+                    now[.logins] &+= 1
+                    hosts[slot].authenticatedContact = contact(with: packet.source, packet)
+                }
             }
         }
         if !update.events.isDisjoint(with: Self.loginEvents) {

@@ -41,6 +41,8 @@ public struct Window: Sendable {
     /// Connections that were accepted and came to nothing: another host cut them off, or the server
     /// ended them before both sides had sent data.
     public var cutCount = 0
+    /// Of `.failedLogins`, the connections that a server ended so without a byte.
+    public var vainLogins = 0
     /// Of `.failedLogins`, those that the server refused: it said so, or closed the connection
     /// early.
     public var refusedLogins = 0
@@ -129,6 +131,8 @@ public struct Window: Sendable {
     /// The server of its last DNS question, and that of its last failed or unread login.
     public var queryContact = Contact()
     public var loginContact = Contact()
+    /// The last flow that a service accepted which asks for a login.
+    public var authenticatedContact = Contact()
 
     public init(
         subject: IPAddress, mac: MACAddress = .zero, scale: Scale, endSecond: Int,
