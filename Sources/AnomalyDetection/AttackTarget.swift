@@ -123,7 +123,7 @@ extension Verdict {
         case .synFlood, .guessing, .slowRequests: isOwn = { $0.ipProtocol == 6 }
         case nil where window[.newEdges] == 0 && window[.logins] * 2 > window[.flows]:
             // Usual traffic, most of it to services that ask for a login.
-            return inWindow(window.authenticatedContact) ?? inWindow(window.lastContact)
+            return inWindow(window.loginServiceContact) ?? inWindow(window.lastContact)
         default: isOwn = { _ in true }
         }
         return [window.lastContact, window.contact].lazy.compactMap(inWindow).first(where: isOwn)

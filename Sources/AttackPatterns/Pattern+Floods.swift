@@ -80,10 +80,12 @@ extension Pattern {
     /// The connections that came to nothing after they were accepted, if they are no more than
     /// those of a client that tries again.
     private func ended(_ window: Window) -> Float {
-        let most =
-            window[.newEdges] > 0
-            ? Self.mostNewRetries * Float(window.scale.seconds) : mostUsualRetries(window)
-        return window[.flows] <= most ? Float(window.cutCount) : 0
+        guard window[.foreignSources] == 0 else { return 0 }
+        let new = min(window.cutCount, window.newAccepted)
+        let usual = window.cutCount - new
+        let mostNew = Self.mostNewRetries * Float(window.scale.seconds)
+        return (Float(usual) <= mostUsualRetries(window) ? Float(usual) : 0)
+            + (Float(new) <= mostNew ? Float(new) : 0)
     }
 
     /// The unanswered and refused flows by which a client only tries again: no more than a client

@@ -25,7 +25,7 @@ extension Pattern {
             let failed = Self.failed(window)
             // Connections to a service where all that a short one can be is a login.
             let unread =
-                window[.failedLogins] - Float(window.refusedLogins) - Float(window.vainLogins)
+                window[.failedLogins] - Float(window.refusedLogins) - Float(window.unansweredLogins)
             let isMostOfAll =
                 unread * 2 > window[.flows] && window[.edges] <= 8
                 && window.unanswered < 0.6 * max(window[.flows], 1)

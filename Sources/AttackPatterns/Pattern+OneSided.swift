@@ -80,8 +80,9 @@ extension Pattern {
     /// service that are gone, and no discovery.
     private static func haveAnswered(_ window: Window) -> Bool {
         let others =
-            window[.edges] - window.acceptedNewEdges + Float(window.unsolicited.total)
-        return others < mostUnexplained && others * 10 <= window[.edges]
+            window[.newEdges] - window.acceptedNewEdges + Float(window.unsolicited.total)
+        return window.acceptedNewEdges > 0 && others < mostUnexplained
+            && others * 10 <= window[.newEdges]
     }
 
     /// Pairs that answered.

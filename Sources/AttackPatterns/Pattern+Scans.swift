@@ -28,8 +28,8 @@ extension Pattern {
         return failed >= least && failed * 2 > tried ? failed / 10 : 0
     }
 
-    /// The strength of a sweep of hosts inside that do not answer, beside connections to any number
-    /// of ports of a few others, which its sender may open to hide it.
+    /// The strength of a sweep of new peers that do not accept, beside connections to any number of
+    /// ports of a few others, which its sender may open to hide it.
     func silentHosts(_ window: Window) -> Float {
         let answered = window.acceptedNewPeers
         let silent = min(
@@ -48,7 +48,7 @@ extension Pattern {
     static let mostUnderWay: Float = 64
     /// Ports that a client of few hosts tries in vain in ten seconds.
     private static let mostFailedPorts: Float = 50
-    /// Hosts inside that a client of others tries in vain in ten seconds.
+    /// New peers that a client tries in vain in ten seconds.
     private static let mostSilentHosts: Float = 20
     /// Silent hosts for each that answers, beyond those of a client whose members are gone.
     private static let silentEach: Float = 4

@@ -204,4 +204,44 @@ struct AskedNeighbourTests {
         let outcome = try bench.judge(attack)
         #expect(outcome.fenced == ["port:veth-offender"], "\(outcome)")
     }
+
+    /// Neighbours that answer, however many, hide none of the addresses that nobody has.
+    @Test func knownNeighboursHideNoSweep() throws {
+        var attack = Attack()
+        attack.introduce(Self.offender)
+        for number in 0..<100 {
+            let isThere = number < 60
+            let other = isThere ? Self.member(number, v6: false) : Member("10.60.4.\(100 + number)")
+            if isThere { attack.gratuitous(at: -60 + Double(number) / 10, other) }
+            let time = Double(number) / 20
+            attack.ask(at: time, Self.offender, for: other.address)
+            guard isThere else { continue }
+            attack.arpReply(at: time + 0.000_1, other, other.address, to: Self.offender)
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced == ["port:veth-offender"], "\(outcome)")
+    }
+
+    /// Who asks itself answers nobody.
+    @Test(arguments: [true, false]) func whoAnswersItselfIsAFlooder(v6: Bool) throws {
+        var attack = Attack()
+        attack.introduce(Self.offender)
+        attack.ip6(
+            at: -1, Self.offender6, Self.allNodes, next: 58,
+            Frame.icmp(type: 128, code: 0, rest: 7))
+        let own = Member("fd60:4::11").by(Self.offender)
+        for number in 0..<4000 {
+            let time = Double(number) / 400
+            if v6 {
+                if number == 0 { attack.solicit(at: time, Self.nobody6, for: own.address) }
+                attack.neighbour(at: time + 0.000_1, own, own.address, to: Self.allNodes)
+            } else {
+                if number == 0 { attack.ask(at: time, Self.nobody, for: Self.offender.address) }
+                attack.arpReply(
+                    at: time + 0.000_1, Self.offender, Self.offender.address, to: Self.nobody)
+            }
+        }
+        let outcome = try bench.judge(attack)
+        #expect(outcome.fenced == ["port:veth-offender"], "\(outcome)")
+    }
 }

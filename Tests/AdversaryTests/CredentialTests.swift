@@ -112,6 +112,12 @@ struct CredentialTests {
         case short
         /// Two headers with credentials.
         case twice
+        /// A header that continues on the next line.
+        case folded
+        /// A length behind a tab, and the form's data in a segment of its own.
+        case tabbed
+        /// A request with an old token in a segment of its own, behind the guess.
+        case followed
     }
 
     /// Guesses behind a request that stays the same.
@@ -123,6 +129,14 @@ struct CredentialTests {
             case .later:
                 [Self.form("old", "", length: 12), "password=" + String(100 + number)]
             case .short: [Self.form("old", "{}", length: 0) + Self.get("guess\(number)")]
+            case .folded:
+                [Self.get("old").replacing("Bearer old", with: "Basic\r\n\tguess\(number)")]
+            case .tabbed:
+                [
+                    Self.form("old", "", length: 12).replacing("Length: ", with: "Length:\t"),
+                    "password=" + String(100 + number),
+                ]
+            case .followed: [Self.get("guess\(number)"), Self.get("old")]
             case .twice:
                 [
                     Self.get("old").replacing(
@@ -164,6 +178,36 @@ struct CredentialTests {
             attack.talk(
                 at: 0.05 + Double(number) / 10, Self.app, Self.accomplice, UInt16(40_000 + number),
                 8080, [.up(Self.get("old"))] + (isRefused ? [Self.unauthorized] : []))
+        }
+        try expectFenced(attack)
+    }
+
+    /// Each guess is sent twice, as one segment that is repeated, or first over a connection that
+    /// is cut before the answer.
+    @Test(arguments: [true, false]) func aGuessSentTwiceIsAGuess(isRepeated: Bool) throws {
+        var attack = Self.introduced()
+        for number in 0..<200 {
+            let (time, guess) = (Double(number) / 5, Self.get("guess\(number)"))
+            let source = UInt16(20_000 + 2 * number)
+            if isRepeated {
+                attack.talk(
+                    at: time, Self.app, Self.store, source, 80, [.up(guess), Self.unauthorized])
+                // The request again, before its answer.
+                attack.say(
+                    at: time + 0.003_5, Self.app, Self.store,
+                    Frame.tcp(
+                        source, 80, flags: 0x18, sequence: 1001, acknowledgment: 501,
+                        payload: Array(guess.utf8)))
+                continue
+            }
+            attack.talk(
+                at: time, Self.app, Self.store, source, 80, [.up(guess)], closedBy: .nobody)
+            attack.tcp(
+                at: time + 0.01, Self.app, Self.store, source, 80, flags: 0x14,
+                sequence: 1001 + UInt32(guess.utf8.count), acknowledgment: 501)
+            attack.talk(
+                at: time + 0.05, Self.app, Self.store, source + 1, 80,
+                [.up(guess), Self.unauthorized])
         }
         try expectFenced(attack)
     }

@@ -100,9 +100,10 @@ struct NeighbourTests {
         #expect(!outcome.alerts.contains { $0.pattern == "arp_sweep" }, "\(outcome)")
     }
 
-    @Test func forgedAdvertisementsHideNoSweep() throws {
+    @Test(arguments: [true, false])
+    func forgedAdvertisementsHideNoSweep(isLinkLocal: Bool) throws {
         var attack = Attack()
-        Self.solicit(share: 1, by: Self.host, isLinkLocal: false, in: &attack)
+        Self.solicit(share: 1, by: Self.host, isLinkLocal: isLinkLocal, in: &attack)
         let outcome = try bench.judge(attack)
         #expect(outcome.fenced == ["port:v1"], "\(outcome)")
     }

@@ -22,8 +22,8 @@ struct Arrivals: Sendable {
         var nextHop = MACAddress.zero
         /// The flows that were opened, less those that were taken.
         var count = 0
-        /// The place of its destination in `lost`; -1 for a packet that a router sent, whose sender
-        /// nobody asks for.
+        /// The place of its destination in `lost`; -1 for a packet from another network,
+        /// whose sender nobody asks for.
         var loser: Int16 = -1
 
         /// Whether another host than the sender of `packet` had sent it.
@@ -63,13 +63,13 @@ struct Arrivals: Sendable {
 
     /// Notes a packet that opened a flow.
     ///
-    /// - Parameter isRouted: whether a router sent it.
-    mutating func note(_ packet: Packet, second: Int, isRouted: Bool = false) {
+    /// - Parameter isFromAfar: whether a router sent it, from another network.
+    mutating func note(_ packet: Packet, second: Int, isFromAfar: Bool = false) {
         let key = Self.key(packet.source, packet.destination)
         var place = Place(
             key: key, second: second, port: packet.port, mac: packet.sourceMAC,
             nextHop: packet.destinationMAC,
-            loser: isRouted ? -1 : Int16(lost.place(of: packet.destination)))
+            loser: isFromAfar ? -1 : Int16(lost.place(of: packet.destination)))
         let old = places[Int(key >> 52)]
         noteLoss(of: old, to: key, second: second)
         place.count = 1 + (old.key == key && second - old.second <= Self.seconds ? old.count : 0)
@@ -79,9 +79,9 @@ struct Arrivals: Sendable {
     }
 
     private mutating func noteLoss(of place: Place, to key: UInt64, second: Int) {
-        guard place.key != key, place.loser >= 0, second - place.second <= Self.seconds else {
-            return
-        }
+        guard place.key != key, place.loser >= 0,
+            second - place.second <= Self.askingSeconds
+        else { return }
         lost.add(Self.requestsEach, at: Int(place.loser), second: second)
     }
 
@@ -105,11 +105,13 @@ struct Arrivals: Sendable {
         return place.isOthers(than: request)
     }
 
-    /// Whether the receiver of an ARP reply has lately asked for its sender.
+    /// Whether another host has lately asked for the sender of an ARP reply, with the address of
+    /// the reply's receiver.
     func wasAsked(_ reply: Packet, second: Int) -> Bool {
         let key = Self.key(reply.destination, reply.source)
         let place = places[Int(key >> 52)]
         return place.key == key && second - place.second <= Self.seconds
+            && place.isOthers(than: reply)
     }
 
     /// Whether an ARP request is for an address that has just sent a packet to the requester. A

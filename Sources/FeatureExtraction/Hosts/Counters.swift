@@ -1,14 +1,14 @@
 /// The sums that a window needs; at most sixteen, so a bucket is one SIMD vector.
 enum Counter: Int {
     /// `accepted` counts flows that were answered and not refused; `served` counts packets that the
-    /// host received on flows that others opened, without ICMP errors. Above, in this order: logins
-    /// on new pairs, logins that were refused, logins that were granted, and conversations of equal
-    /// sizes.
+    /// host received on flows that others opened to services that the baseline has there, without
+    /// ICMP errors. Above, in this order: logins on new pairs, logins that were refused, logins
+    /// that were granted, and conversations of equal sizes.
     case flows, accepted, served, packetsOut
     /// `bytesFromOutside` has its bytes in the low 44 bits, and above, in units of four bytes, what
     /// unknown DNS names were longer than ordinary ones. `bytesOutside` has the UDP flows there,
-    /// and `bytesOut` the connections that another host cut off, or that the server ended without
-    /// an exchange.
+    /// `bytesOut` the connections that another host cut off, or that the server ended without an
+    /// exchange, and `bytesIn` those of them without a byte at services that hide logins.
     case bytesOut, bytesIn, bytesOutside, bytesFromOutside
     /// Two sums, as in `dnsNames` and `icmp`: flows on new pairs in the high 32 bits, and those of
     /// them that were answered and not refused in the low 32 bits.
@@ -49,7 +49,7 @@ extension Counters {
     var cutFlows: UInt64 { self[.bytesOut] >> Self.amountBits }
     var bytesOut: UInt64 { self[.bytesOut] & ((1 << Self.amountBits) - 1) }
     /// Those of them at services that hide logins, without a byte of the server.
-    var vainLogins: UInt64 { self[.bytesIn] >> Self.amountBits }
+    var unansweredLogins: UInt64 { self[.bytesIn] >> Self.amountBits }
     var bytesIn: UInt64 { self[.bytesIn] & ((1 << Self.amountBits) - 1) }
 
     func high(_ counter: Counter) -> UInt64 { self[counter.rawValue] >> 32 }

@@ -65,6 +65,11 @@ struct DistinctWindow: Sendable {
         return stamp != 0 && second & Int(~Self.novelBit) - stamp < Scale.long.seconds
     }
 
+    /// Whether `key` was novel when it was recorded last; true in a sketch.
+    func isNovel(_ key: UInt64) -> Bool {
+        keys.isEmpty || lastSeen[slot(for: key | 1)] & Self.novelBit != 0
+    }
+
     /// Returns the number of distinct keys in the window of `scale` that ends with `second`.
     mutating func count(_ scale: Scale, at second: Int, novel: Bool = false) -> Float {
         guard !lastSeen.isEmpty else { return 0 }

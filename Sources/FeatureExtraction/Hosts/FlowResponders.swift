@@ -7,8 +7,8 @@ struct FlowResponders: Sendable {
         var slot: Int32 = -1
         /// Nil: not looked up yet.
         var place: Identity.Place?
-        /// Whether the opener's last attempt to log in tried again what it had tried before.
-        var isTriedAgain = false
+        /// What the opener tries to log in with: a digest, `unknown`, or 0 for nothing.
+        var attempt: UInt32 = 0
     }
 
     private var table: [Responder] = []
@@ -36,10 +36,23 @@ struct FlowResponders: Sendable {
         if has(flow) { table[Int(flow)].place = place }
     }
 
-    func isTriedAgain(_ flow: Int32) -> Bool { has(flow) && table[Int(flow)].isTriedAgain }
+    /// Several attempts, or one without a digest. Digests are odd.
+    private static let unknown: UInt32 = 2
 
-    mutating func setTriedAgain(_ isAgain: Bool, of flow: Int32) {
-        if has(flow) { table[Int(flow)].isTriedAgain = isAgain }
+    /// Notes an attempt to log in. Of two different ones nobody knows which the responder answers.
+    mutating func noteAttempt(_ credentials: UInt32, on flow: Int32) {
+        guard has(flow) else { return }
+        let attempt = credentials == 0 ? Self.unknown : credentials
+        let before = table[Int(flow)].attempt
+        table[Int(flow)].attempt = before == 0 || before == attempt ? attempt : Self.unknown
+    }
+
+    /// Returns the digest of the attempt that the responder has answered; 0: it has none.
+    mutating func takeAttempt(on flow: Int32) -> UInt32 {
+        guard has(flow) else { return 0 }
+        defer { table[Int(flow)].attempt = 0 }
+        let attempt = table[Int(flow)].attempt
+        return attempt == Self.unknown ? 0 : attempt
     }
 
     /// Addresses may have new owners.

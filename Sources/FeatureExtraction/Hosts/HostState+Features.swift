@@ -113,9 +113,12 @@ extension HostState {
 
 extension HostState {
     /// Notes that a pair that is not in the baseline accepts a flow, or has done so before.
-    mutating func noteAccepted(_ peer: UInt64, _ edge: UInt64, second: Int) {
-        acceptedEdges.insert(edge, second: second, isNovel: false)
-        acceptedPeers.insert(peer, second: second, isNovel: false)
+    mutating func noteAccepted(
+        _ keys: (peer: UInt64, service: UInt64, edge: UInt64), second: Int
+    ) {
+        acceptedEdges.insert(keys.edge, second: second, isNovel: false)
+        guard peers.isNovel(keys.peer) else { return }
+        acceptedPeers.insert(keys.peer, second: second, isNovel: false)
     }
 
     /// The most packets a second that it sent in a bucket of `scale`.

@@ -148,7 +148,8 @@ struct HostState: Sendable {
     /// Pairs that are not in the baseline, or whose outside address is not, or name servers, to
     /// which a client may have asked it to connect.
     var requested = DistinctWindow()
-    /// Pairs not in the baseline that accepted a flow, or did and are tried again; their peers.
+    /// Pairs not in the baseline that accepted a flow, or did and are tried again; their peers, as
+    /// far as the baseline does not have these.
     var acceptedEdges = DistinctWindow()
     var acceptedPeers = DistinctWindow()
     var oneSided = OneSidedWindow()
@@ -158,7 +159,7 @@ struct HostState: Sendable {
 
     /// The sizes of its last short conversations.
     var conversations = RecentSizes()
-    var credentials = RecentCredentials()
+    var refusedCredentials = RecentCredentials()
     /// The last long names that it asked for.
     var longNames = RecentNames()
     /// How many long names it asked for below each of the last domains.
@@ -181,7 +182,7 @@ struct HostState: Sendable {
     var queryContact = Contact()
     var loginContact = Contact()
     /// The last flow that a service accepted which asks for a login.
-    var authenticatedContact = Contact()
+    var loginServiceContact = Contact()
 
     /// The greatest number of `newContacts`.
     static let mostNewContacts = 8

@@ -18,9 +18,9 @@ extension WindowTracker {
         hosts[slot].now[.served] &+= 1
     }
 
-    /// Whether a flow is demand for a host: it opens none itself, neither by the errors that it
-    /// causes, and has no accomplice open one to a service that the baseline does not have there.
-    private mutating func isDemand(_ packet: Packet, _ slot: Int) -> Bool {
+    /// Whether packets of a flow are demand: another host opens it, and the baseline has that
+    /// service there. ICMP errors are none, as a host could cause them.
+    private func isDemand(_ packet: Packet, _ slot: Int) -> Bool {
         guard !isToItself(packet), !packet.isICMPError else { return false }
         guard mode == .monitoring, let graph else { return true }
         let service = Service(ipProtocol: packet.ipProtocol, port: packet.destinationPort)

@@ -12,16 +12,10 @@ extension WindowTracker {
     private static let mostSeconds: Int64 = 60
     /// How soon a server ends a connection that it does not want: it has too many, or is a proxy
     /// without a target.
-    private static let vain = Interval.seconds(10)
+    private static let mostUntilEnd = Interval.seconds(10)
     static let loginEvents: FlowUpdate.Events = [
         .established, .closing, .loginRefused, .loginGranted,
     ]
-
-    /// Notes whether an attempt to log in tries again what the host has tried before.
-    mutating func noteAttempt(_ packet: Packet, _ flow: Int32, _ slot: Int) {
-        let isAgain = hosts[slot].credentials.note(packet.credentials)
-        responders.setTriedAgain(isAgain, of: flow)
-    }
 
     /// Counts a login that was granted or refused, or the begin or end of a connection.
     mutating func noteLogin(
@@ -33,9 +27,14 @@ extension WindowTracker {
             ipProtocol: packet.ipProtocol,
             port: isFromClient ? packet.destinationPort : packet.sourcePort)
         let isNew = update.tag & Self.newEdgeBit != 0
-        if update.events.contains(.loginGranted) { now[.served] &+= Counters.high }
-        // Who tries again what was refused guesses nothing: a token that is over, an old password.
-        if update.events.contains(.loginRefused), !responders.isTriedAgain(update.flow) {
+        if update.events.contains(.loginGranted) {
+            now[.served] &+= Counters.high
+            _ = responders.takeAttempt(on: update.flow)
+        }
+        // Who tries again what was refused guesses nothing: an expired token, an old password.
+        if update.events.contains(.loginRefused),
+            !hosts[slot].refusedCredentials.note(responders.takeAttempt(on: update.flow))
+        {
             now[.accepted] &+= Counters.high
             count(service, server, packet, slot, isNew: isNew, isRefused: true, &now)
         }
@@ -44,7 +43,7 @@ extension WindowTracker {
         }
         guard update.events.contains(.closing) else { return }
         if !isFromClient, update.sent == 0 || update.fetched == 0,
-            packet.time - update.start < Self.vain
+            packet.time - update.start < Self.mostUntilEnd
         {
             now[.bytesOut] &+= 1 << Counters.amountBits
             // It was counted when it began.
@@ -133,12 +132,12 @@ struct RecentSizes: Sendable {
     }
 }
 
-/// The digests of a host's last eight different attempts to log in.
+/// The digests of a host's last eight different attempts to log in that were refused.
 struct RecentCredentials: Sendable {
     private var digests: [8 of UInt32] = .init(repeating: 0)
     private var next = 0
 
-    /// Adds an attempt, and returns whether it is one of the last; false for one without a digest.
+    /// Adds an attempt, and returns whether it is one of them; false for one without a digest.
     mutating func note(_ digest: UInt32) -> Bool {
         guard digest != 0 else { return false }
         for place in 0..<8 where digests[place] == digest { return true }

@@ -44,12 +44,13 @@ extension WindowTracker {
             return noteAnswer(message, bearing: packet.source)
         }
         message.destination = packet.quotedSource
+        solicitations.note(message, second: second)
         guard !packet.source.isUnspecified else { return observeProbe(message) }
         let sender = sender(of: packet)
         guard !sender.isNobody, !sender.isForeign else { return }
         notePresence(of: sender, packet)
         guard message.destination != packet.source, isSearch(message),
-            !solicited.contains(from: message.destination, to: packet.source, second: second),
+            !solicitations.isAnswer(message, second: second),
             resolver.resolve(sender.subject, in: graph).place != .group,
             let slot = slot(of: sender, packet)
         else { return }
@@ -90,7 +91,7 @@ extension WindowTracker {
 
     private mutating func noteSearch(of address: IPAddress, _ slot: Int) {
         hosts[slot].arpTargets.insert(
-            address.high ^ DistinctWindow.mix(address.low), second: second, isNovel: false)
+            Self.searchKey(address), second: second, isNovel: false)
         noteProbe(slot)
     }
 
@@ -106,17 +107,21 @@ extension WindowTracker {
     ///
     /// - Parameter source: the source address of the answer's packet, if it has one.
     private mutating func noteAnswer(_ answer: Packet, bearing source: IPAddress? = nil) {
-        let wasAsked =
-            source == nil
-            ? solicitations.wasAsked(answer, second: second)
-            : solicited.contains(from: answer.destination, to: answer.source, second: second)
-        guard wasAsked, mayAnswer(answer, bearing: source ?? answer.source),
-            let slot = slots[answer.destination] ?? askers[answer.destination].map(Int.init),
-            hosts[slot].isLive, !isToItself(answer)
+        guard solicitations.wasAsked(answer, second: second),
+            mayAnswer(answer, bearing: source ?? answer.source),
+            let slot = slots[answer.destination]
+                ?? askers[answer.destination].flatMap({ liveSlot($0) }),
+            hosts[slot].isLive, hosts[slot].port == 0 || hosts[slot].port != answer.port,
+            !isToItself(answer)
         else { return }
-        hosts[slot].arpAnswers.insert(
-            answer.source.high ^ DistinctWindow.mix(answer.source.low), second: second,
-            isNovel: false)
+        // Others that answer explain none of those that do not.
+        let key = Self.searchKey(answer.source)
+        guard hosts[slot].arpTargets.contains(key, at: second) else { return }
+        hosts[slot].arpAnswers.insert(key, second: second, isNovel: false)
+    }
+
+    private static func searchKey(_ address: IPAddress) -> UInt64 {
+        address.high ^ DistinctWindow.mix(address.low)
     }
 
     /// Whether an answer may be that of the address it is about: nobody at the port of a single
@@ -133,7 +138,8 @@ extension WindowTracker {
     /// Remembers which host asked with an address: it may be its link-local one.
     private mutating func noteAsker(_ address: IPAddress, _ slot: Int) {
         if askers.count >= Self.mostAskers, askers[address] == nil { askers = [:] }
-        askers[address] = Int32(slot)
+        let generation = UInt32(hosts[slot].generation & Self.generationMask)
+        askers[address] = UInt32(slot + 1) | generation << 24
     }
 
     private static let mostAskers = 4096

@@ -11,9 +11,7 @@ extension WindowTracker {
         if update.flow >= 0, Int(update.flow) < progress.count {
             progress[Int(update.flow)].finish()
         }
-        arrivals.note(
-            packet, second: second,
-            isRouted: links.isRouter(packet.sourceMAC) && !isOfOneNetwork(packet))
+        noteArrival(packet)
         if packet.ipProtocol == 17, packet.sourcePort == 68 || packet.sourcePort == 546 {
             noteDHCPClient(packet)
         }
@@ -47,6 +45,13 @@ extension WindowTracker {
             packet.time, isNew: tag & Self.newEdgeBit != 0, isFar: peer.place == .outside)
         count(packet, tagged)
         return tag
+    }
+
+    /// Notes a packet whose receiver may ask for its sender, or whose next hop for its receiver.
+    mutating func noteArrival(_ packet: Packet) {
+        arrivals.note(
+            packet, second: second,
+            isFromAfar: links.isRouter(packet.sourceMAC) && !isOfOneNetwork(packet))
     }
 
     /// Whether a packet's source may be of its destination's network, whoever forwarded it: its
@@ -102,7 +107,7 @@ extension WindowTracker {
             hosts[slot].now[.newEdges] &+= Counters.high
             let keys = HostState.keys(of: packet)
             if hosts[slot].acceptedEdges.contains(keys.edge, at: second) {
-                hosts[slot].noteAccepted(keys.peer, keys.edge, second: second)
+                hosts[slot].noteAccepted(keys, second: second)
             }
         }
         noteProbe(slot)

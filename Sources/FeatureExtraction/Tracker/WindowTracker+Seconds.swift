@@ -142,7 +142,7 @@ extension WindowTracker {
         window.resetCount = Int(sum.high(.nxdomain))
         window.outageCount = Int(sum.high(.logins))
         window.cutCount = Int(sum.cutFlows)
-        window.vainLogins = Int(sum.vainLogins)
+        window.unansweredLogins = Int(sum.unansweredLogins)
         window.groupCount = Int(sum.high(.activity))
         window.newPairLogins = Int(sum.high(.flows))
         window.refusedLogins = Int(sum.high(.accepted))
@@ -162,7 +162,7 @@ extension WindowTracker {
         window.newContact = hosts[slot].lastNewContact
         window.queryContact = hosts[slot].queryContact
         window.loginContact = hosts[slot].loginContact
-        window.authenticatedContact = hosts[slot].authenticatedContact
+        window.loginServiceContact = hosts[slot].loginServiceContact
         window.unsolicited = hosts[slot].unsolicited.counts(scale)
         window.unsolicitedContact = hosts[slot].unsolicited.contact
         hosts[slot].fill(&window.values, scale, second)
@@ -180,6 +180,7 @@ extension WindowTracker {
         let new = sum.high(.newEdges)
         window.newContacts = new > 0 ? hosts[slot].newContacts : []
         window.newUnanswered = Int(new - min(new, sum.low(.newEdges)))
+        window.newAccepted = Int(sum.low(.newEdges))
         let isTried = window.newUnanswered > 0
         window.acceptedNewEdges =
             isTried ? hosts[slot].acceptedEdges.count(scale, at: second) : 0

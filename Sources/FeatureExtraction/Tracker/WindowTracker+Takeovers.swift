@@ -289,13 +289,16 @@ extension WindowTracker {
     private mutating func noteFlood(
         _ packet: Packet, _ station: Station, _ kind: Takeover.Kind
     ) {
-        let asker = packet.destination.isMulticast ? .unspecified : packet.destination
+        var reply = packet
+        if packet.icmpType == 136 {
+            reply.source = packet.quotedSource
+            // The answer to a question without a sender's address goes to all.
+            if packet.destination.isMulticast { reply.destination = .unspecified }
+        }
         let isAnswer =
-            kind == .arp
-            ? packet.arpOperation == 1 && packet.source != packet.destination
-                || packet.arpOperation == 2 && solicitations.wasAsked(packet, second: second)
-            : packet.icmpType == 135
-                || solicited.contains(from: asker, to: packet.quotedSource, second: second)
+            kind == .arp && packet.arpOperation == 1
+            ? packet.source != packet.destination
+            : packet.icmpType == 135 || solicitations.wasAsked(reply, second: second)
         guard !isAnswer, announcements.note(station, second: second) else { return }
         noteRogue(packet, station, .flood)
     }

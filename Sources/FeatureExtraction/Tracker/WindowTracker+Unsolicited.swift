@@ -131,7 +131,7 @@ extension WindowTracker {
 
     /// Counts a later fragment without its first.
     mutating func countOrphan(_ packet: Packet) {
-        arrivals.note(packet, second: second, isRouted: links.isRouter(packet.sourceMAC))
+        noteArrival(packet)
         guard !isWarmingUp else { return }
         let sender = sender(of: packet)
         let peer = resolver.resolve(packet.destination, in: graph)

@@ -73,9 +73,9 @@ public struct WindowTracker: Sendable {
     var targets = TargetTable()
     /// ARP requests and neighbour solicitations, which make an announcement an answer.
     var solicitations = Arrivals()
-    /// The slots of the hosts that sent the last neighbour solicitations, by the address that they
-    /// used.
-    var askers: [IPAddress: Int32] = [:]
+    /// The hosts that sent the last neighbour solicitations, as flows' tags name them, by the
+    /// address that they used.
+    var askers: [IPAddress: UInt32] = [:]
     /// Who sent packets to groups, and which addresses hosts have certainly used.
     var groupCalls = RecentPairs()
     var present = RecentPairs(seconds: 600)
@@ -304,7 +304,9 @@ public struct WindowTracker: Sendable {
             if packet.ipProtocol == 1 || packet.ipProtocol == 58 {
                 now[.icmp] &+= Counters.high | UInt64(packet.payloadLength)
             }
-            if packet.login == .attempt { noteAttempt(packet, update.flow, slot) }
+            if packet.login == .attempt, !update.events.contains(.retransmission) {
+                responders.noteAttempt(packet.credentials, on: update.flow)
+            }
             if packet.payloadLength > 0 {
                 if hosts[slot].openedTracks > 0 { hosts[slot].noteRequest(packet) }
                 if update.tag & Self.newEdgeBit != 0
@@ -364,12 +366,12 @@ public struct WindowTracker: Sendable {
                     now[.newEdges] &+= 1
                     let keys = HostState.keys(
                         of: packet.source, packet.ipProtocol, packet.sourcePort)
-                    hosts[slot].noteAccepted(keys.peer, keys.edge, second: second)
+                    hosts[slot].noteAccepted(keys, second: second)
                 }
                 let service = Service(ipProtocol: packet.ipProtocol, port: packet.sourcePort)
                 if service.asksForLogin {
                     now[.logins] &+= 1
-                    hosts[slot].authenticatedContact = contact(with: packet.source, packet)
+                    hosts[slot].loginServiceContact = contact(with: packet.source, packet)
                 }
             }
         }

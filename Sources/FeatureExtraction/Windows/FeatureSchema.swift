@@ -236,7 +236,8 @@ public enum FeatureSchema {
             .regularity, "regularity", "1 - deviation/mean", .linear, 0.45,
             "as regularity of intervals or request sizes to one outside or new peer", "beacons"),
         row(
-            .served, "served", "packets", 60, 8, "packets received on flows that others opened",
+            .served, "served", "packets", 60, 8,
+            "packets received on flows that others opened to services that the baseline has there",
             "nothing by itself: the demand that a relay passes on"),
         row(
             .logins, "logins", "flows", 1.5, 0.75, "flows opened to services that ask for a login",

@@ -42,7 +42,7 @@ public struct Window: Sendable {
     /// ended them before both sides had sent data.
     public var cutCount = 0
     /// Of `.failedLogins`, the connections that a server ended so without a byte.
-    public var vainLogins = 0
+    public var unansweredLogins = 0
     /// Of `.failedLogins`, those that the server refused: it said so, or closed the connection
     /// early.
     public var refusedLogins = 0
@@ -92,6 +92,8 @@ public struct Window: Sendable {
     public var unanswered: Float
     /// Of these, flows to pairs that are not in the baseline.
     public var newUnanswered = 0
+    /// Flows on such pairs that were answered and not refused.
+    public var newAccepted = 0
     /// Of the unanswered flows, those that were opened in the last half of the last second: their
     /// answers may be on their way. And of these, flows to pairs that are not in the baseline.
     public var underWay: Float = 0
@@ -108,11 +110,11 @@ public struct Window: Sendable {
     /// answer in the last two seconds, or more of the last half second. In a window whose last
     /// second has not ended: all of these, and those that wait for their answer.
     public var unused: Float = 0
-    /// Pairs that are not in the baseline and accepted a flow now or in the ten minutes before. Of
-    /// `.newEdges`, which are pairs, too, the others failed; `.newEdgeFailed` has each failed flow.
-    /// 0 if none failed.
+    /// Pairs that are not in the baseline and accepted a flow, now, or before and are tried again
+    /// within ten minutes. Of `.newEdges`, which are pairs, too, the others failed;
+    /// `.newEdgeFailed` has each failed flow. 0 if none failed.
     public var acceptedNewEdges: Float = 0
-    /// The peers of these pairs.
+    /// The peers of these pairs that are not in the baseline.
     public var acceptedNewPeers: Float = 0
     /// Hosts that answered its ARP requests.
     public var answeredARP: Float = 0
@@ -132,7 +134,7 @@ public struct Window: Sendable {
     public var queryContact = Contact()
     public var loginContact = Contact()
     /// The last flow that a service accepted which asks for a login.
-    public var authenticatedContact = Contact()
+    public var loginServiceContact = Contact()
 
     public init(
         subject: IPAddress, mac: MACAddress = .zero, scale: Scale, endSecond: Int,

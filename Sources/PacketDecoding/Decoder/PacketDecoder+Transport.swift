@@ -79,8 +79,8 @@ extension PacketDecoder {
     private func tries(_ credentials: UInt64?, _ packet: inout Packet) {
         guard let credentials else { return }
         let server = packet.destination.high ^ packet.destination.low &* 3
-        let mixed = (credentials ^ server ^ UInt64(packet.destinationPort)) &* LoginReader.factor
-        packet.credentials = UInt32(truncatingIfNeeded: mixed >> 32) | 1
+        let mixed = KeyedHash.hash(credentials, server, seed: Int(packet.destinationPort))
+        packet.credentials = UInt32(truncatingIfNeeded: mixed) | 1
     }
 
     /// Decodes a UDP header (RFC 768), and the tunnels over UDP.

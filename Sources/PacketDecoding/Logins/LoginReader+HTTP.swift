@@ -47,19 +47,9 @@ extension LoginReader {
     /// A client could hide credentials behind long headers: a request whose headers do not end in
     /// the searched bytes counts, unless the capture cut it.
     private var hasCredentials: Bool {
-        let newline: UInt64 = 0x0A0A_0A0A_0A0A_0A0A
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let end = min(count, Self.searched)
         var at = 0
-        while at < end {
-            // The first byte of the eight that is a newline, as in Hacker's Delight, 6-1.
-            let eight = u64(at).byteSwapped ^ newline
-            let found = (eight &- ones) & ~eight & (ones << 7)
-            guard found != 0 else {
-                at &+= 8
-                continue
-            }
-            at &+= found.trailingZeroBitCount / 8 &+ 1
+        while let start = nextLine(from: at, to: min(count, Self.searched)) {
+            at = start
             guard u8(at) != 0x0D, u8(at) != 0x0A else { return false }
             switch lower64(at) {
             // "authoriz"
@@ -70,6 +60,27 @@ extension LoginReader {
             }
         }
         return count == length && (length > Self.searched || u32(count &- 4) != 0x0D0A_0D0A)
+    }
+
+    /// The offset after the first newline; nil without one before `end`.
+    @inline(__always)
+    func nextLine(from offset: Int, to end: Int) -> Int? {
+        let newline: UInt64 = 0x0A0A_0A0A_0A0A_0A0A
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        var at = offset
+        while at < end {
+            guard at &+ 8 <= count else {
+                if u8(at) == 0x0A { return at &+ 1 }
+                at &+= 1
+                continue
+            }
+            // The first byte of the eight that is a newline, as in Hacker's Delight, 6-1.
+            let eight = u64(at).byteSwapped ^ newline
+            let found = (eight &- ones) & ~eight & (ones << 7)
+            guard found == 0 else { return at &+ found.trailingZeroBitCount / 8 &+ 1 }
+            at &+= 8
+        }
+        return nil
     }
 
     /// Whether the value of an authorization header only starts a handshake: the first message of

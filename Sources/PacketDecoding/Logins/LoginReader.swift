@@ -1,7 +1,8 @@
 /// Recognises attempts to log in and their answers in the captured payload of a TCP segment.
 ///
-/// It reads at most some hundred bytes, allocates nothing, and never reads past the payload: such
-/// bytes are zero. It looks at one segment only, so a message that is split over two is missed.
+/// It reads at most some hundred bytes, of forms 2,048, allocates nothing, and never reads past
+/// the payload: such bytes are zero. It looks at one segment only, so a message that is split over
+/// two is missed.
 struct LoginReader {
     private let frame: FrameBytes
     private let start: Int
