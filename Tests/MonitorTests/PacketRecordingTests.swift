@@ -217,8 +217,12 @@ final class PacketRecordingTests {
         #expect(try read().count == written && written > 0)
         try FileManager.default.moveItem(atPath: path, toPath: folder + ".moved")
         defer { try? FileManager.default.removeItem(atPath: folder + ".moved") }
-        recording.reopen()
-        let isReopened = eventually { FileManager.default.fileExists(atPath: path) }
+        // A program that another test is about to start has the removed file open for a moment, so
+        // that its space is not free yet.
+        let isReopened = eventually {
+            recording.reopen()
+            return FileManager.default.fileExists(atPath: path)
+        }
         #expect(isReopened, "\(status())")
         add(recording, at: 5000, port: 9)
         recording.stop()
