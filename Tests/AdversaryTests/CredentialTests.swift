@@ -40,6 +40,12 @@ struct CredentialTests {
         }
     }
 
+    private static func refusedByRedis(in attack: inout Attack, _ request: (Int) -> [String]) {
+        refused(
+            port: 6379, rate: 5, seconds: 40, by: .down("-WRONGPASS invalid password\r\n"),
+            in: &attack, request)
+    }
+
     private static func introduced() -> Attack {
         var attack = Attack()
         attack.introduce(app, store, accomplice)
@@ -77,10 +83,7 @@ struct CredentialTests {
     /// Clients of a database whose password has changed.
     @Test func anOldPasswordIsNoGuess() throws {
         var traffic = Self.introduced()
-        Self.refused(
-            port: 6379, rate: 5, seconds: 40, by: .down("-WRONGPASS invalid password\r\n"),
-            in: &traffic
-        ) { _ in [Self.redis("old")] }
+        Self.refusedByRedis(in: &traffic) { _ in [Self.redis("old")] }
         try expectUnfenced(traffic)
     }
 
@@ -96,10 +99,7 @@ struct CredentialTests {
 
     @Test func otherPasswordsAreGuesses() throws {
         var attack = Self.introduced()
-        Self.refused(
-            port: 6379, rate: 5, seconds: 40, by: .down("-WRONGPASS invalid password\r\n"),
-            in: &attack
-        ) { [Self.redis("guess\($0)")] }
+        Self.refusedByRedis(in: &attack) { [Self.redis("guess\($0)")] }
         try expectFenced(attack)
     }
 
@@ -150,10 +150,7 @@ struct CredentialTests {
     /// The words come in two segments, of which the first is always the same.
     @Test func aPartOfAnArrayHidesNoGuess() throws {
         var attack = Self.introduced()
-        Self.refused(
-            port: 6379, rate: 5, seconds: 40, by: .down("-WRONGPASS invalid password\r\n"),
-            in: &attack
-        ) { ["*2\r\n$4\r\nAUTH\r\n", "$5\r\n\(10_000 + $0)\r\n"] }
+        Self.refusedByRedis(in: &attack) { ["*2\r\n$4\r\nAUTH\r\n", "$5\r\n\(10_000 + $0)\r\n"] }
         try expectFenced(attack)
     }
 
@@ -208,6 +205,24 @@ struct CredentialTests {
             attack.talk(
                 at: time + 0.05, Self.app, Self.store, source + 1, 80,
                 [.up(guess), Self.unauthorized])
+        }
+        try expectFenced(attack)
+    }
+
+    /// An old token that does not arrive, and a guess with the same numbers, which does.
+    @Test func aDecoyHidesNoGuess() throws {
+        var attack = Self.introduced()
+        for number in 0..<200 {
+            let (time, source) = (Double(number) / 5, UInt16(20_000 + number))
+            attack.talk(
+                at: time, Self.app, Self.store, source, 80,
+                [.up(Self.get("old\(1000)")), Self.unauthorized])
+            // The server's answer follows 4 ms after the first SYN.
+            attack.say(
+                at: time + 0.003_5, Self.app, Self.store,
+                Frame.tcp(
+                    source, 80, flags: 0x18, sequence: 1001, acknowledgment: 501,
+                    payload: Array(Self.get("gue\(1000 + number)").utf8)))
         }
         try expectFenced(attack)
     }

@@ -21,7 +21,7 @@ struct EndedConnectionTests {
     ) {
         for number in 0..<rate * 40 {
             let time = Double(number) / Double(rate)
-            let source = UInt16(20_000 + number)
+            let source = UInt16(30_000 + number)
             guard end == .reset else {
                 let lines: [Line] =
                     end == .banner
@@ -114,13 +114,8 @@ struct EndedConnectionTests {
         var attack = Attack()
         attack.introduce(Self.app, Self.database)
         Self.endedConnections(Self.database, port: 5432, rate: 95, .unanswered, in: &attack)
-        for number in 0..<90 * 40 {
-            let (time, source) = (0.005 + Double(number) / 90, UInt16(30_000 + number))
-            attack.tcp(at: time, Self.app, Self.database, source, 5432)
-            attack.tcp(
-                at: time + 0.000_2, Self.database, Self.app, 5432, source, flags: 0x12,
-                sequence: 500, acknowledgment: 1001)
-        }
+        attack.flood(
+            Self.app, Self.database, port: 5432, count: 90 * 40, seconds: 40, answer: 0x12)
         let outcome = try bench.judge(attack)
         #expect(outcome.fenced == ["port:veth-app"], "\(outcome)")
     }
@@ -143,13 +138,8 @@ struct EndedConnectionTests {
                 at: time + 0.000_1, Self.app, helper, 7777, 30_000, flags: 0x10, sequence: 503,
                 acknowledgment: 1103 + UInt32(number) * 100)
         }
-        for number in 0..<1000 * 8 {
-            let (time, source) = (1 + Double(number) / 1000, UInt16(40_000 + number))
-            attack.tcp(at: time, Self.app, Self.database, source, 5432)
-            attack.tcp(
-                at: time + 0.000_2, Self.database, Self.app, 5432, source, flags: 0x12,
-                sequence: 500, acknowledgment: 1001)
-        }
+        attack.flood(
+            Self.app, Self.database, port: 5432, count: 1000 * 8, seconds: 8, answer: 0x12)
         let outcome = try bench.judge(attack)
         #expect(
             outcome.fenced.contains("port:veth-app"), "\(outcome)")

@@ -1,6 +1,7 @@
 import Workloads
 
-/// What each flow's packets need to know of its responder, by the flow's slot.
+/// What each flow's packets need to know of its responder, and what its opener tries to log in
+/// with, by the flow's slot.
 struct FlowResponders: Sendable {
     private struct Responder: Sendable {
         /// The slot of the host, or -1.
@@ -39,11 +40,15 @@ struct FlowResponders: Sendable {
     /// Several attempts, or one without a digest. Digests are odd.
     private static let unknown: UInt32 = 2
 
-    /// Notes an attempt to log in. Of two different ones nobody knows which the responder answers.
-    mutating func noteAttempt(_ credentials: UInt32, on flow: Int32) {
+    /// Notes an attempt to log in. Of two different ones nobody knows which the responder answers,
+    /// nor whether it received the first of two segments with the same numbers.
+    ///
+    /// - Parameter isRepeated: whether its numbers were sent before; it may have been answered.
+    mutating func noteAttempt(_ credentials: UInt32, on flow: Int32, isRepeated: Bool) {
         guard has(flow) else { return }
         let attempt = credentials == 0 ? Self.unknown : credentials
         let before = table[Int(flow)].attempt
+        guard before != 0 || !isRepeated else { return }
         table[Int(flow)].attempt = before == 0 || before == attempt ? attempt : Self.unknown
     }
 

@@ -1,7 +1,7 @@
 import NetworkAddresses
 
-/// Remembers for some seconds that one address sent packets to another. A table of fixed size: a
-/// newer pair may replace an older one.
+/// Remembers for some seconds that one address sent packets to another, or anywhere. A table of
+/// fixed size: a newer pair may replace an older one.
 struct RecentPairs: Sendable {
     private let seconds: Int
 
@@ -23,5 +23,13 @@ struct RecentPairs: Sendable {
         let key = Arrivals.key(sender, receiver)
         let place = places[Int(key >> 52)]
         return place.key == key && second - place.second <= seconds
+    }
+
+    mutating func note(_ address: IPAddress, second: Int) {
+        note(from: address, to: .unspecified, second: second)
+    }
+
+    func contains(_ address: IPAddress, second: Int) -> Bool {
+        contains(from: address, to: .unspecified, second: second)
     }
 }

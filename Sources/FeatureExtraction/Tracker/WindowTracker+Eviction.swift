@@ -24,7 +24,7 @@ extension WindowTracker {
         askers = [:]
         (groupCalls, present) = (RecentPairs(), RecentPairs(seconds: 600))
         (questions, requests) = (Questions(), Requests())
-        (rarePairs, solicited) = (RecentPairs(), RecentPairs())
+        rarePairs = RecentPairs()
         outerFlows = OuterFlows()
         (second, target, firstSecond) = (Int.min, Int.min, Int.min)
         turn = (0, 0)

@@ -83,10 +83,9 @@ extension WindowTracker {
         !isRouter(station(of: question)) && !arrivals.isToForward(question, second: second)
             && !arrivals.isAnswer(question, second: second)
             // Any member of a group that was asked may answer.
-            && !groupCalls.contains(
-                from: question.destination, to: .unspecified, second: second)
+            && !groupCalls.contains(question.destination, second: second)
             // One that is gone was there.
-            && !present.contains(from: question.destination, to: .unspecified, second: second)
+            && !present.contains(question.destination, second: second)
     }
 
     private mutating func noteSearch(of address: IPAddress, _ slot: Int) {
@@ -98,7 +97,7 @@ extension WindowTracker {
     /// Notes that an address is certainly in use.
     mutating func notePresence(of sender: MACBindingTable.Sender, _ packet: Packet) {
         guard !sender.isForeign, !sender.isContested, sender.evidence != .address else { return }
-        present.note(from: packet.source, to: .unspecified, second: second)
+        present.note(packet.source, second: second)
     }
 
     // MARK: - Answers

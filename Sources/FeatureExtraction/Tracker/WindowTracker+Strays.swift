@@ -33,14 +33,11 @@ extension WindowTracker {
         rarePairs.note(from: packet.source, to: packet.destination, second: second)
         guard packet.ipProtocol == 58 else { return }
         observeDiscovery(packet)
-        if packet.icmpType == 135 {
-            solicited.note(from: packet.source, to: packet.quotedSource, second: second)
-        }
+        var answer = packet
+        answer.destination = packet.quotedSource
         guard packet.isDiscovery, !isToGroup(packet, packet.destination.isMulticast),
             // A host asks again for those that have asked for it.
-            packet.icmpType != 135
-                || !solicited.contains(
-                    from: packet.quotedSource, to: packet.source, second: second),
+            packet.icmpType != 135 || !solicitations.wasAsked(answer, second: second),
             strayingStation(packet) != nil
         else { return }
         let sender = sender(of: packet)

@@ -89,8 +89,6 @@ public struct WindowTracker: Sendable {
     var strayRates = AnnouncementRates()
     /// Who sent packets without ports, or of tunnels, to whom: an ICMP error may quote one.
     var rarePairs = RecentPairs()
-    /// Who asked for whose link-layer address.
-    var solicited = RecentPairs()
     var outerFlows = OuterFlows()
     /// Whether the current packet is in a datagram by which a host answers another, at a port that
     /// is no tunnel's: what is in it may be the other's.
@@ -220,7 +218,7 @@ public struct WindowTracker: Sendable {
         if packet.announcement != .none { observeAnnouncement(packet) }
         if packet.destinationMAC.isGroup {
             noteGroup(packet)
-            groupCalls.note(from: packet.source, to: .unspecified, second: second)
+            groupCalls.note(packet.source, second: second)
         }
         if packet.ipProtocol != 6 && packet.ipProtocol != 17 || packet.tunnel != .none {
             noteRare(packet, update)
@@ -304,8 +302,10 @@ public struct WindowTracker: Sendable {
             if packet.ipProtocol == 1 || packet.ipProtocol == 58 {
                 now[.icmp] &+= Counters.high | UInt64(packet.payloadLength)
             }
-            if packet.login == .attempt, !update.events.contains(.retransmission) {
-                responders.noteAttempt(packet.credentials, on: update.flow)
+            if packet.login == .attempt {
+                responders.noteAttempt(
+                    packet.credentials, on: update.flow,
+                    isRepeated: update.events.contains(.retransmission))
             }
             if packet.payloadLength > 0 {
                 if hosts[slot].openedTracks > 0 { hosts[slot].noteRequest(packet) }

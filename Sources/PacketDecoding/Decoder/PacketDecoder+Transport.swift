@@ -60,7 +60,7 @@ extension PacketDecoder {
             cursor.frame, from: cursor.at &+ header, length: Int(packet.payloadLength))
         if isHTTP {
             packet.login = reader.http
-            if packet.login == .attempt { tries(reader.credentialsOfHTTP, &packet) }
+            if packet.login == .attempt { noteCredentials(reader.credentialsOfHTTP, &packet) }
             return
         }
         if isAnswer { packet.login = reader.message(port: packet.sourcePort, isRequest: false) }
@@ -70,13 +70,13 @@ extension PacketDecoder {
             let asked = reader.message(port: packet.destinationPort, isRequest: true)
             if asked != .none { packet.login = asked }
             if asked == .attempt, packet.destinationPort == 6379 {
-                tries(reader.credentialsOfRedis, &packet)
+                noteCredentials(reader.credentialsOfRedis, &packet)
             }
         }
     }
 
     /// Credentials that are tried at another server are another try.
-    private func tries(_ credentials: UInt64?, _ packet: inout Packet) {
+    private func noteCredentials(_ credentials: UInt64?, _ packet: inout Packet) {
         guard let credentials else { return }
         let server = packet.destination.high ^ packet.destination.low &* 3
         let mixed = KeyedHash.hash(credentials, server, seed: Int(packet.destinationPort))
