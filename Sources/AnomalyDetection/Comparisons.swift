@@ -18,16 +18,30 @@ final class Comparison: Sendable {
 }
 
 /// Remembers what each host's windows are compared with, so that no window looks for its group by
-/// name.
+/// name. All windows are of one tracker, or of none.
 struct Comparisons: Sendable {
-    /// By the slot of the host in its tracker: whose comparisons they are.
-    private var subjects: [IPAddress?] = []
-    private var identities: [Identity?] = []
-    /// By the slot, and by scale; nil: not yet known.
-    private var found: [Comparison?] = []
-    /// By scale and group, without feedback.
-    private var groups: [[String: Comparison]] = Array(
-        repeating: [:], count: Scale.allCases.count)
+    /// What is known of the host in a slot of its tracker.
+    private struct Host {
+        var number: UInt64 = 0
+        /// By scale, the place of its comparison, or one of the values below.
+        var places: [3 of Int32] = .init(repeating: Self.unknown)
+
+        static let unknown: Int32 = -1
+        /// The model has no group for it.
+        static let none: Int32 = -2
+    }
+
+    private var hosts: [Host] = []
+    /// All comparisons, and their amounts one after the other.
+    private var all: [Comparison] = []
+    private var amounts: [Float] = []
+    /// The places of comparisons by scale, group, and workload with feedback.
+    private var places: [[Key: Int32]] = Array(repeating: [:], count: Scale.allCases.count)
+
+    private struct Key: Hashable {
+        var group: String
+        var workload: String?
+    }
 
     /// The greatest slot, a bound of the memory.
     private static let slotLimit = 1 << 22
@@ -36,47 +50,76 @@ struct Comparisons: Sendable {
     mutating func of(
         _ window: Window, _ identity: Identity, _ model: borrowing Model, _ feedback: FeedbackBook
     ) -> Comparison? {
-        guard let slot = window.slot, (0..<Self.slotLimit).contains(slot) else {
-            return make(window, identity, model, feedback)
+        var place = Host.unknown
+        if let slot = window.slot { place = known(slot, window.hostNumber, window.scale) }
+        if place == Host.unknown {
+            place = find(window.subject, window.scale, identity, model, feedback)
+            if let slot = window.slot { remember(place, slot, window.hostNumber, window.scale) }
         }
-        let place = slot * Scale.allCases.count
-        if slot >= subjects.count { makeRoom(for: slot) }
-        if subjects[slot] != window.subject || identities[slot] != identity {
-            subjects[slot] = window.subject
-            identities[slot] = identity
-            for scale in Scale.allCases { found[place + scale.rawValue] = nil }
-        }
-        if let known = found[place + window.scale.rawValue] { return known }
-        let made = make(window, identity, model, feedback)
-        found[place + window.scale.rawValue] = made
-        return made
+        return place == Host.none ? nil : all[Int(place)]
     }
 
-    private mutating func makeRoom(for slot: Int) {
-        let more = max(slot + 1, subjects.count * 2) - subjects.count
-        subjects += [IPAddress?](repeating: nil, count: more)
-        identities += [Identity?](repeating: nil, count: more)
-        found += [Comparison?](repeating: nil, count: more * Scale.allCases.count)
+    /// Whether no judge would report the window whose values the tracker has just completed. True
+    /// only for a short one, or a medium one where minutes do not count, without a takeover or an
+    /// outage, that has no group or lies within its group's range.
+    ///
+    /// - Parameter judgesMinutes: whether minutes that are ordinary by themselves count.
+    mutating func ruleOut(
+        _ tracker: inout WindowTracker, _ model: borrowing Model, _ feedback: FeedbackBook,
+        judgesMinutes: Bool
+    ) -> Bool {
+        let scale = tracker.window.scale
+        guard scale == .short || scale == .medium && !judgesMinutes,
+            tracker.window.takeover == nil, tracker.window.outage == nil,
+            let slot = tracker.window.slot
+        else { return false }
+        var place = known(slot, tracker.window.hostNumber, scale)
+        if place == Host.unknown {
+            guard let identity = tracker.window.identity else { return false }
+            place = find(tracker.window.subject, scale, identity, model, feedback)
+            remember(place, slot, tracker.window.hostNumber, scale)
+        }
+        return place == Host.none
+            || OrdinaryAmounts.contain(
+                tracker.window.values, amounts.span, from: Int(place) * Feature.count)
     }
 
-    private mutating func make(
-        _ window: Window, _ identity: Identity, _ model: borrowing Model, _ feedback: FeedbackBook
-    ) -> Comparison? {
-        let scale = window.scale
+    private mutating func known(_ slot: Int, _ number: UInt64, _ scale: Scale) -> Int32 {
+        guard number != 0, (0..<Self.slotLimit).contains(slot) else { return Host.unknown }
+        if slot >= hosts.count {
+            let more = max(slot + 1, hosts.count * 2) - hosts.count
+            hosts += [Host](repeating: Host(), count: more)
+        }
+        if hosts[slot].number != number { hosts[slot] = Host(number: number) }
+        return hosts[slot].places[scale.rawValue]
+    }
+
+    private mutating func remember(
+        _ place: Int32, _ slot: Int, _ number: UInt64, _ scale: Scale
+    ) {
+        guard number != 0, hosts.indices.contains(slot) else { return }
+        hosts[slot].places[scale.rawValue] = place
+    }
+
+    private mutating func find(
+        _ subject: IPAddress, _ scale: Scale, _ identity: Identity, _ model: borrowing Model,
+        _ feedback: FeedbackBook
+    ) -> Int32 {
         guard let (name, baseline) = model[scale].baseline.group(of: identity, scale: scale) else {
-            return nil
+            return Host.none
         }
         func workload() -> String {
-            Detector.feedbackName(workload: identity.name, subject: window.subject)
+            Detector.feedbackName(workload: identity.name, subject: subject)
         }
-        if feedback.allowed(for: workload(), scale: scale) != nil {
-            return Comparison(
-                name: name, baseline: feedback.widened(baseline, for: workload(), scale: scale),
-                scale: scale)
-        }
-        if let known = groups[scale.rawValue][name] { return known }
-        let made = Comparison(name: name, baseline: baseline, scale: scale)
-        groups[scale.rawValue][name] = made
-        return made
+        let isAllowed = feedback.allowed(for: workload(), scale: scale) != nil
+        let key = Key(group: name, workload: isAllowed ? workload() : nil)
+        if let known = places[scale.rawValue][key] { return known }
+        let widened =
+            isAllowed ? feedback.widened(baseline, for: workload(), scale: scale) : baseline
+        let made = Comparison(name: name, baseline: widened, scale: scale)
+        places[scale.rawValue][key] = Int32(all.count)
+        all.append(made)
+        made.amounts.append(to: &amounts)
+        return Int32(all.count - 1)
     }
 }

@@ -38,6 +38,23 @@ extension Detector {
         return runningEvidence(of: window.subject)?.share ?? 0
     }
 
+    /// Whether a window closes a minute of its subject that counts.
+    mutating func closesMinute(_ window: Window, _ identity: Identity) -> Bool {
+        window.scale == .medium && judgesMinutes && !omitted.contains(.minutes)
+            && MinuteModel.covers(identity)
+            && evidence.closesMinute(window, workload: identity.name)
+    }
+
+    /// The verdict on a minute that is ordinary by itself.
+    mutating func judgeMinute(
+        _ window: Window, _ identity: Identity, _ minutes: MinuteModel
+    ) -> Verdict? {
+        guard !window.isContested, !isReported(window, identity) else { return nil }
+        let verdict = accumulate(window, identity, minutes)
+        latestEvidence = (shownName(identity, window), evidenceShare(of: window))
+        return verdict
+    }
+
     /// Adds a minute to the evidence; returns a verdict if that is over the line.
     ///
     /// Such a verdict never leads to a fence: many slightly unusual minutes do not say what they

@@ -27,7 +27,7 @@ public struct Detector: Sendable {
     private let identities: IdentityMap
     let feedback: FeedbackBook
     private var cache: [IPAddress: Identity] = [:]
-    private var comparisons = Comparisons()
+    var comparisons = Comparisons()
     /// Recent alerts of each subject: one entry for each pattern and scale.
     private var reported: [IPAddress: [Reported]] = [:]
 
@@ -59,7 +59,7 @@ public struct Detector: Sendable {
     private let leastToFriends: Float
     /// More conversations are reported from this growth over the clean maximum.
     let growthLimit: Float
-    private let judgesMinutes: Bool
+    let judgesMinutes: Bool
 
     public init(model: Model, inventory: Inventory) {
         self.model = model
@@ -84,7 +84,7 @@ public struct Detector: Sendable {
 
     /// The number of windows that were scored, and of all that were seen.
     public private(set) var scoredCount = 0
-    public private(set) var seenCount = 0
+    public internal(set) var seenCount = 0
     /// The histogram of scores, in twenty equal parts of 0…1.
     public private(set) var scoreCounts = [UInt64](repeating: 0, count: 20)
 
@@ -113,12 +113,12 @@ public struct Detector: Sendable {
         unscoredCount = other.unscoredCount
     }
 
-    /// The evidence about the last window's workload, on the scale of `RunningEvidence.share`; nil
-    /// if the window neither raised a verdict nor closed a minute.
-    public private(set) var latestEvidence: (workload: String, share: Float)?
+    /// The evidence about the workload of the last window judged, on the scale of
+    /// `RunningEvidence.share`; nil if the window neither raised a verdict nor closed a minute.
+    public internal(set) var latestEvidence: (workload: String, share: Float)?
 
-    /// Whether the last window has no verdict, or none yet, because it is part of a target's flood,
-    /// or may be. It is anomalous all the same.
+    /// Whether the last window judged has no verdict, or none yet, because it is part of a target's
+    /// flood, or may be. It is anomalous all the same.
     public private(set) var isPartOfFlood = false
 
     /// Returns the verdict on a window, or nil if there is nothing to report.
@@ -131,20 +131,21 @@ public struct Detector: Sendable {
         let isOrdinary =
             window.takeover == nil && window.outage == nil
             && comparison?.amounts.contain(window.values) != false
+        latestEvidence = nil
+        if isOrdinary, window.scale != .long {
+            guard closesMinute(window, identity), let minutes = model.minutes else { return nil }
+            return judgeMinute(window, identity, minutes)
+        }
         let alone =
             (isOrdinary ? nil : judgeAlone(window, identity, comparison))
             ?? (window.scale == .long
                 ? judgeTime(window, identity) ?? judgeSustained(window, identity, comparison)
                 : nil)
-        latestEvidence = alone == nil ? nil : (shownName(identity, window), 1)
-        guard window.scale == .medium, judgesMinutes, !omitted.contains(.minutes),
-            MinuteModel.covers(identity), evidence.closesMinute(window, workload: identity.name),
-            alone == nil, let minutes = model.minutes,
-            !window.isContested, !isReported(window, identity)
-        else { return alone }
-        let verdict = accumulate(window, identity, minutes)
-        latestEvidence = (shownName(identity, window), evidenceShare(of: window))
-        return verdict
+        if alone != nil { latestEvidence = (shownName(identity, window), 1) }
+        guard closesMinute(window, identity), alone == nil, let minutes = model.minutes else {
+            return alone
+        }
+        return judgeMinute(window, identity, minutes)
     }
 
     /// What the window is compared with; nil if the model has no group for it.
@@ -152,7 +153,7 @@ public struct Detector: Sendable {
         comparisons.of(window, identity, model, feedback)
     }
 
-    private func shownName(_ identity: Identity, _ window: Window) -> String {
+    func shownName(_ identity: Identity, _ window: Window) -> String {
         model.shownName(of: identity.name, mayBeForged: window.evidence.mayBeForged)
     }
 

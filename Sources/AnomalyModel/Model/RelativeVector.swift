@@ -9,11 +9,16 @@ package enum RelativeVector {
     static let resolution: Float = 0.5
 
     /// Transformed values of a window.
-    package static func transformed(_ values: FeatureValues, seconds: Int) -> [Float] {
+    package static func transformed(_ values: borrowing FeatureValues, seconds: Int) -> [Float] {
         let length = FeatureMeasure.length(seconds: seconds)
-        let measures = FeatureSchema.measures
-        return measures.indices.map {
-            measures[$0].transformed(values[$0], length: length)
+        let table = FeatureSchema.measures
+        let measures = table.span
+        // A subscript of the values themselves would copy all of them each time.
+        let values = values.span
+        return [Float](capacity: measures.count) { (row: inout OutputSpan<Float>) in
+            for column in measures.indices {
+                row.append(measures[column].transformed(values[column], length: length))
+            }
         }
     }
 
@@ -117,10 +122,22 @@ package struct OrdinaryAmounts: Sendable {
     }
 
     /// Whether no value exceeds the clean range by a resolution; false where that is not certain.
-    package func contain(_ values: FeatureValues) -> Bool {
-        let limits = limits.span
-        // A value that is not a number is not below its limit.
-        for column in limits.indices where !(values[column] < limits[column]) { return false }
-        return true
+    package func contain(_ values: borrowing FeatureValues) -> Bool {
+        Self.contain(values, limits.span, from: 0)
     }
+
+    /// The same for limits that `append` has added to others, from a place on.
+    package static func contain(
+        _ values: borrowing FeatureValues, _ limits: Span<Float>, from start: Int
+    ) -> Bool {
+        let limits = limits.extracting(start..<start + Feature.count)
+        let values = values.span
+        // A value that is not a number is not below its limit. Nearly all windows pass: no early
+        // exit.
+        var above = 0
+        for column in 0..<Feature.count { above |= values[column] < limits[column] ? 0 : 1 }
+        return above == 0
+    }
+
+    package func append(to limits: inout [Float]) { limits += self.limits }
 }

@@ -66,6 +66,7 @@ struct AwaitedAnswers: Sendable {
 
     /// Those without an answer at the end of a second with so many of its own.
     func waiting(_ pending: UInt64, at second: Int) -> UInt64 {
+        let places = places.span
         var sum = min(pending, UInt64(late))
         for index in places.indices
         where places[index].second > second - Self.seconds && places[index].second < second {

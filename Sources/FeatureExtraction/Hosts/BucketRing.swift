@@ -16,6 +16,10 @@ struct BucketRing: Sendable {
         places[index] == 0 ? nil : rows[Int(places[index]) - 1]
     }
 
+    /// Prefetches a bucket.
+    @inline(__always)
+    func prefetch(_ index: Int) { rows.prefetch(Int(places[index]) - 1, byteCount: 128) }
+
     mutating func add(_ counters: Counters, to index: Int) {
         guard places[index] == 0 else {
             rows[Int(places[index]) - 1] &+= counters

@@ -19,10 +19,17 @@ struct DistinctWindow: Sendable {
     /// The number of slots of the sketch.
     static let sketchSlots = 4096
 
-    /// The keys; 0 marks an empty slot. The array is empty in a sketch.
-    private var keys: [UInt64] = []
-    /// The second in which a key was last seen, with `novelBit`; 0 marks an empty slot.
-    private var lastSeen: [UInt32] = []
+    /// A key, and when it was last seen.
+    private struct Entry {
+        var key: UInt64 = 0
+        /// A second with `novelBit`; 0 marks an empty slot.
+        var stamp: UInt32 = 0
+    }
+
+    /// The exact table; empty in a sketch.
+    private var entries: [Entry] = []
+    /// The stamps of a sketch; empty in an exact table.
+    private var sketch: [UInt32] = []
     /// The buckets of all keys, then those of novel keys; empty for small tables.
     private var counts: [UInt16] = []
     private var liveCount = 0
@@ -30,20 +37,21 @@ struct DistinctWindow: Sendable {
 
     private static let novelBit: UInt32 = 1 << 31
 
-    var isEmpty: Bool { lastSeen.isEmpty }
+    var isEmpty: Bool { entries.isEmpty && sketch.isEmpty }
+
+    private var isSketch: Bool { !sketch.isEmpty }
 
     /// Records that `key` was seen in `second`, which must not be before the last one recorded.
     mutating func insert(_ key: UInt64, second: Int, isNovel: Bool) {
         // Stamps have 31 bits, and the buckets must be computed from the same value.
         let second = second & Int(~Self.novelBit)
-        if lastSeen.isEmpty {
-            keys = [UInt64](repeating: 0, count: Self.leastSlots)
-            lastSeen = [UInt32](repeating: 0, count: Self.leastSlots)
+        if isEmpty {
+            entries = [Entry](repeating: Entry(), count: Self.leastSlots)
             newestSecond = second
         }
         advance(to: second)
-        let slot = slot(for: key | 1)
-        let before = lastSeen[slot]
+        let slot = isSketch ? Self.sketchSlot(for: key | 1) : slot(for: key | 1)
+        let before = isSketch ? sketch[slot] : entries[slot].stamp
         let stamp =
             UInt32(truncatingIfNeeded: second) & ~Self.novelBit | (isNovel ? Self.novelBit : 0)
         guard before != stamp else { return }
@@ -52,56 +60,90 @@ struct DistinctWindow: Sendable {
         } else {
             count(before, by: -1)
         }
-        if !keys.isEmpty { keys[slot] = key | 1 }
-        lastSeen[slot] = stamp
-        count(stamp, by: 1)
-        if !keys.isEmpty && liveCount * 4 > lastSeen.count * 3 { makeRoom() }
+        if isSketch {
+            sketch[slot] = stamp
+            count(stamp, by: 1)
+        } else {
+            entries[slot] = Entry(key: key | 1, stamp: stamp)
+            count(stamp, by: 1)
+            if liveCount * 4 > entries.count * 3 { makeRoom() }
+        }
     }
 
     /// Whether `key` was recorded in the long window that ends with `second`; false in a sketch.
     func contains(_ key: UInt64, at second: Int) -> Bool {
-        guard !keys.isEmpty else { return false }
-        let stamp = Int(lastSeen[slot(for: key | 1)] & ~Self.novelBit)
+        guard !entries.isEmpty else { return false }
+        let stamp = Int(entries[slot(for: key | 1)].stamp & ~Self.novelBit)
         return stamp != 0 && second & Int(~Self.novelBit) - stamp < Scale.long.seconds
     }
 
     /// Whether `key` was novel when it was recorded last; true in a sketch.
     func isNovel(_ key: UInt64) -> Bool {
-        keys.isEmpty || lastSeen[slot(for: key | 1)] & Self.novelBit != 0
+        entries.isEmpty || entries[slot(for: key | 1)].stamp & Self.novelBit != 0
     }
 
     /// Returns the number of distinct keys in the window of `scale` that ends with `second`.
     mutating func count(_ scale: Scale, at second: Int, novel: Bool = false) -> Float {
-        guard !lastSeen.isEmpty else { return 0 }
+        guard !isEmpty else { return 0 }
         advance(to: second & Int(~Self.novelBit))
-        if counts.isEmpty { return Float(search(scale, novel: novel)) }
+        guard !counts.isEmpty else {
+            let found = search(scale)
+            return Float(novel ? found.novel : found.all)
+        }
+        return sum(scale, novel: novel)
+    }
+
+    /// The same for all keys, and for the novel ones.
+    mutating func counts(_ scale: Scale, at second: Int) -> (all: Float, novel: Float) {
+        guard !isEmpty else { return (0, 0) }
+        advance(to: second & Int(~Self.novelBit))
+        guard !counts.isEmpty else {
+            let found = search(scale)
+            return (Float(found.all), Float(found.novel))
+        }
+        return (sum(scale, novel: false), sum(scale, novel: true))
+    }
+
+    /// The sum of the buckets.
+    private func sum(_ scale: Scale, novel: Bool) -> Float {
         let start = scale.ringOffset + (novel ? Scale.ringSize : 0)
         var sum = 0
         for index in start..<(start + scale.bucketCount) { sum += Int(counts[index]) }
-        guard keys.isEmpty else { return Float(sum) }
+        guard isSketch else { return Float(sum) }
         let slots = Float(Self.sketchSlots)
         return -slots * logf(max(1 - Float(sum) / slots, 1 / slots))
     }
 
     /// The keys in the window of `scale`, without buckets.
-    private func search(_ scale: Scale, novel: Bool) -> Int {
+    private func search(_ scale: Scale) -> (all: Int, novel: Int) {
         let oldest =
             (newestSecond / scale.bucketSeconds - scale.bucketCount + 1) * scale.bucketSeconds
-        var sum = 0
-        for stamp in lastSeen where stamp != 0 && (!novel || stamp & Self.novelBit != 0) {
-            sum += Int(stamp & ~Self.novelBit) >= oldest ? 1 : 0
+        var sum = (all: 0, novel: 0)
+        let entries = entries.span
+        for index in entries.indices {
+            let stamp = entries[index].stamp
+            guard stamp != 0, Int(stamp & ~Self.novelBit) >= oldest else { continue }
+            sum.all += 1
+            sum.novel += Int(stamp >> 31)
         }
         return sum
     }
 
     private func slot(for key: UInt64) -> Int {
-        let hash = Int(truncatingIfNeeded: Self.mix(key) >> 33)
-        guard !keys.isEmpty else { return hash % Self.sketchSlots }
-        let mask = keys.count - 1
-        var index = hash & mask
-        while keys[index] != key && lastSeen[index] != 0 { index = (index + 1) & mask }
+        let entries = entries.span
+        let mask = entries.count - 1
+        var index = Self.hash(key) & mask
+        while entries[index].key != key && entries[index].stamp != 0 { index = (index + 1) & mask }
         return index
     }
+
+    private static func sketchSlot(for key: UInt64) -> Int { hash(key) % sketchSlots }
+
+    private static func hash(_ key: UInt64) -> Int { Int(truncatingIfNeeded: mix(key) >> 33) }
+
+    /// Prefetches what is read at the end of a second.
+    @inline(__always)
+    func prefetch() { entries.prefetch() }
 
     /// The finaliser of MurmurHash3.
     static func mix(_ key: UInt64) -> UInt64 {
@@ -148,35 +190,35 @@ struct DistinctWindow: Sendable {
     /// that does not free enough.
     private mutating func makeRoom() {
         let horizon = newestSecond - Scale.long.seconds
-        let live = lastSeen.indices.filter {
-            lastSeen[$0] != 0 && Int(lastSeen[$0] & ~Self.novelBit) > horizon
-        }
-        let entries = live.map { (keys[$0], lastSeen[$0]) }
-        let isSketch = lastSeen.count >= Self.exactLimit && entries.count * 2 > lastSeen.count
-        let size =
-            isSketch
-            ? Self.sketchSlots
-            : entries.count * 2 > lastSeen.count ? lastSeen.count * 2 : lastSeen.count
-        keys = isSketch ? [] : [UInt64](repeating: 0, count: size)
-        lastSeen = [UInt32](repeating: 0, count: size)
-        if isSketch { for index in counts.indices { counts[index] = 0 } }
-        liveCount = 0
+        let live = entries.filter { $0.stamp != 0 && Int($0.stamp & ~Self.novelBit) > horizon }
+        let isTooFull = live.count * 2 > entries.count
+        guard entries.count < Self.exactLimit || !isTooFull else { return startSketch(live) }
+        let size = isTooFull ? entries.count * 2 : entries.count
+        entries = [Entry](repeating: Entry(), count: size)
+        liveCount = live.count
         let hasBuckets = !counts.isEmpty
         if size > Self.searchedSlots, !hasBuckets {
             counts = [UInt16](repeating: 0, count: Scale.ringSize * 2)
         }
-        for (key, stamp) in entries {
-            let slot = slot(for: key)
-            if lastSeen[slot] == 0 { liveCount += 1 }
-            if isSketch {
-                guard stamp & ~Self.novelBit >= lastSeen[slot] & ~Self.novelBit else { continue }
-                if lastSeen[slot] != 0 { count(lastSeen[slot], by: -1) }
-                count(stamp, by: 1)
-            } else {
-                keys[slot] = key
-                if !hasBuckets { count(stamp, by: 1) }
-            }
-            lastSeen[slot] = stamp
+        for entry in live {
+            entries[slot(for: entry.key)] = entry
+            if !hasBuckets { count(entry.stamp, by: 1) }
+        }
+    }
+
+    /// Converts the table to a sketch.
+    private mutating func startSketch(_ live: [Entry]) {
+        entries = []
+        sketch = [UInt32](repeating: 0, count: Self.sketchSlots)
+        for index in counts.indices { counts[index] = 0 }
+        liveCount = 0
+        for entry in live {
+            let slot = Self.sketchSlot(for: entry.key)
+            let before = sketch[slot]
+            guard entry.stamp & ~Self.novelBit >= before & ~Self.novelBit else { continue }
+            if before == 0 { liveCount += 1 } else { count(before, by: -1) }
+            count(entry.stamp, by: 1)
+            sketch[slot] = entry.stamp
         }
     }
 }

@@ -21,7 +21,9 @@ extension HostState {
         }
         func set(_ feature: Feature, _ value: Float) { values[feature.rawValue] = value }
         func low(_ counter: Counter) -> Float { Float(sum.low(counter)) }
-        let edgeCount = edges.count(scale, at: second)
+        let peerCounts = peers.counts(scale, at: second)
+        let portCounts = ports.counts(scale, at: second)
+        let edgeCounts = edges.counts(scale, at: second)
         func difference(_ count: UInt64, _ less: UInt64) -> Float {
             Float(count - min(count, less))
         }
@@ -30,18 +32,18 @@ extension HostState {
         set(.packetsOut, low(.packetsOut))
         set(.bytesOut, amount(.bytesOut))
         set(.bytesIn, amount(.bytesIn))
-        set(.peers, peers.count(scale, at: second))
-        set(.ports, ports.count(scale, at: second))
-        set(.edges, edgeCount)
-        set(.flowsPerEdge, low(.flows) / max(edgeCount, 1))
+        set(.peers, peerCounts.all)
+        set(.ports, portCounts.all)
+        set(.edges, edgeCounts.all)
+        set(.flowsPerEdge, low(.flows) / max(edgeCounts.all, 1))
         set(.failed, failures)
         set(.failedShare, min(1, failures / (low(.flows) + 6)))
-        set(.newEdges, edges.count(scale, at: second, novel: true))
+        set(.newEdges, edgeCounts.novel)
         set(
             .newEdgeFailed,
             difference(sum.high(.newEdges), sum.low(.newEdges)))
-        set(.newPeers, peers.count(scale, at: second, novel: true))
-        set(.newPorts, ports.count(scale, at: second, novel: true))
+        set(.newPeers, peerCounts.novel)
+        set(.newPorts, portCounts.novel)
         set(.newNetworks, networks.count(scale, at: second, novel: true))
         set(.newOutsidePeers, outsidePeers.count(scale, at: second, novel: true))
         set(.bytesOutside, amount(.bytesOutside))

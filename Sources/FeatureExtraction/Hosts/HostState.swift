@@ -131,8 +131,12 @@ struct HostState: Sendable {
     let firstSecond: Int
     var resolved: Resolved
     var identity: Identity
+    /// Distinguishes it from all hosts, and from itself with another identity.
+    var number: UInt64
     private(set) var ring = BucketRing()
-    var sums: [3 of Counters] = .init(repeating: Counters(repeating: 0))
+    private var shortSum = Counters(repeating: 0)
+    private var mediumSum = Counters(repeating: 0)
+    private var longSum = Counters(repeating: 0)
 
     var peers = DistinctWindow()
     var ports = DistinctWindow()
@@ -193,13 +197,14 @@ struct HostState: Sendable {
 
     init(
         address: IPAddress, resolved: Resolved, identity: Identity, isContested: Bool,
-        generation: UInt8, second: Int
+        generation: UInt8, number: UInt64, second: Int
     ) {
         self.isContested = isContested
         self.address = address
         self.resolved = resolved
         self.identity = identity
         self.generation = generation
+        self.number = number
         self.firstSecond = second
         self.lastSecond = second
         wakeSecond = second
@@ -275,8 +280,10 @@ struct HostState: Sendable {
         guard isDirty else { return }
         for scale in Scale.allCases {
             ring.add(now, to: scale.ringIndex(second))
-            sums[scale.rawValue] &+= now
         }
+        shortSum &+= now
+        mediumSum &+= now
+        longSum &+= now
         now = Counters(repeating: 0)
         probes = 0
         openedTracks = 0
@@ -287,13 +294,24 @@ struct HostState: Sendable {
     /// did not matter.
     mutating func expire(through second: Int) {
         guard second > rolledSecond else { return }
-        for scale in Scale.allCases {
-            for index in scale.reused(after: rolledSecond, through: second) {
-                if let old = ring.remove(index) { sums[scale.rawValue] &-= old }
-            }
-        }
+        Self.expire(.short, rolledSecond, second, &ring, &shortSum)
+        Self.expire(.medium, rolledSecond, second, &ring, &mediumSum)
+        Self.expire(.long, rolledSecond, second, &ring, &longSum)
         if !unsolicited.isEmpty { unsolicited.expire(after: rolledSecond, through: second) }
         rolledSecond = second
+    }
+
+    @inline(__always)
+    private static func expire(
+        _ scale: Scale, _ first: Int, _ second: Int, _ ring: inout BucketRing,
+        _ sum: inout Counters
+    ) {
+        let last = second / scale.bucketSeconds
+        let count = min(last - first / scale.bucketSeconds, scale.bucketCount)
+        guard count > 0 else { return }
+        for bucket in last - count + 1...last {
+            if let old = ring.remove(scale.ringOffset + bucket % scale.bucketCount) { sum &-= old }
+        }
     }
 
     /// Waits for the next second whose end matters: that of a bucket in which something was
@@ -310,7 +328,22 @@ struct HostState: Sendable {
         }
     }
 
-    func sum(_ scale: Scale) -> Counters { sums[scale.rawValue] }
+    /// Prefetches what the end of `second` needs and lies outside the host itself; mutating, since
+    /// the host would otherwise be copied.
+    mutating func prefetchTables(_ second: Int) {
+        ring.prefetch(Scale.short.ringIndex(second))
+        peers.prefetch()
+        ports.prefetch()
+        edges.prefetch()
+    }
+
+    func sum(_ scale: Scale) -> Counters {
+        switch scale {
+        case .short: shortSum
+        case .medium: mediumSum
+        case .long: longSum
+        }
+    }
 
     /// Whether anything happened in the newest bucket of `scale`, which ends with `second`.
     func hasChanged(_ scale: Scale, _ second: Int) -> Bool {

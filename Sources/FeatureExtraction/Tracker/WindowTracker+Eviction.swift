@@ -53,24 +53,22 @@ extension WindowTracker {
                     || resolved.isKnown && forgetStranger()
             else { return nil }
         }
-        let slot: Int
-        if let reused = free.popLast() {
-            slot = reused
-            hosts[slot] = HostState(
-                address: address, resolved: resolved, identity: resolver.identity(of: address),
-                isContested: sender.isContested, generation: hosts[slot].generation &+ 1,
-                second: second)
-        } else {
-            slot = hosts.count
-            hosts.append(
-                HostState(
-                    address: address, resolved: resolved, identity: resolver.identity(of: address),
-                    isContested: sender.isContested, generation: 0, second: second))
-        }
+        let slot = free.popLast() ?? hosts.count
+        let state = HostState(
+            address: address, resolved: resolved, identity: resolver.identity(of: address),
+            isContested: sender.isContested,
+            generation: slot < hosts.count ? hosts[slot].generation &+ 1 : 0,
+            number: nextNumber(), second: second)
+        if slot < hosts.count { hosts[slot] = state } else { hosts.append(state) }
         hosts[slot].mac = packet.sourceMAC
         setPlace(of: slot, to: slot)
         note(sender, packet, slot)
         return slot
+    }
+
+    mutating func nextNumber() -> UInt64 {
+        lastNumber += 1
+        return lastNumber
     }
 
     /// The slot of an address's owner, or of another host that uses the address.

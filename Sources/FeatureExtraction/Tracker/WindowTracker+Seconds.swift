@@ -7,8 +7,8 @@ public import Timestamps
 
 /// Closes seconds and returns the windows that are complete, one at a time.
 extension WindowTracker {
-    /// Closes seconds until a window is complete: host by host, and for each host the shorter
-    /// scales first.
+    /// Closes seconds until a window's values are complete: host by host, and for each host the
+    /// shorter scales first.
     mutating func nextFullWindow() -> Bool {
         while second < target {
             // Without hosts in the table, the seconds up to `target` can be skipped.
@@ -18,10 +18,11 @@ extension WindowTracker {
             }
             while turn.slot < hosts.count {
                 let slot = turn.slot
+                if turn.scale == 0 { prefetch(after: slot) }
                 if turn.scale > 0 || hosts[slot].isDue(second) {
                     if turn.scale == 0 { hosts[slot].roll(second) }
                     if let scale = nextFullScale(of: slot) {
-                        fill(slot, scale)
+                        fillValues(slot, scale)
                         return true
                     }
                     endSecond(of: slot)
@@ -32,6 +33,17 @@ extension WindowTracker {
             second += 1
         }
         return false
+    }
+
+    /// Prefetches the next hosts: few of them are still in the cache.
+    @inline(__always)
+    private mutating func prefetch(after slot: Int) {
+        let (near, middle, far) = (slot + 2, slot + 4, slot + 8)
+        hosts.prefetch(far)
+        if middle < hosts.count, hosts[middle].isDue(second) {
+            hosts.prefetch(middle, byteCount: MemoryLayout<HostState>.size)
+        }
+        if near < hosts.count, hosts[near].isDue(second) { hosts[near].prefetchTables(second) }
     }
 
     private mutating func nextFullScale(of slot: Int) -> Scale? {
@@ -76,6 +88,7 @@ extension WindowTracker {
     private static let leastProbes: UInt32 = 32
 
     /// Whether `nextEarlyWindow` returns a window.
+    @inlinable
     public var hasEarlyWindow: Bool { earlySlot >= 0 }
 
     /// Counts a flow that a host opens, or a probe that it sends.
@@ -123,9 +136,28 @@ extension WindowTracker {
     }
 
     private mutating func fill(_ slot: Int, _ scale: Scale) {
+        fillValues(slot, scale)
+        completeWindow()
+    }
+
+    /// What says whether a window is ordinary.
+    private mutating func fillValues(_ slot: Int, _ scale: Scale) {
         window.slot = slot
+        window.hostNumber = hosts[slot].number
         window.subject = hosts[slot].address
         window.identity = hosts[slot].identity
+        window.scale = scale
+        window.endSecond = second
+        let oldest = scale == .short ? second - scale.seconds : Int.max
+        window.takeover = hosts[slot].takeover.flatMap { $0.second > oldest ? $0 : nil }
+        window.outage = hosts[slot].outage.flatMap { $0.second > oldest ? $0 : nil }
+        hosts[slot].fill(&window.values, scale, second)
+    }
+
+    /// Completes the window whose values `nextValues` has completed.
+    public mutating func completeWindow() {
+        guard let slot = window.slot else { return }
+        let scale = window.scale
         let port = hosts[slot].port == 0 ? nil : ports.record(of: hosts[slot].port)
         window.mac = port.flatMap { $0.mac == .zero ? nil : $0.mac } ?? hosts[slot].mac
         window.port = hosts[slot].port
@@ -151,12 +183,7 @@ extension WindowTracker {
         window.nameExcess = Int(sum.nameExcess)
         window.datagramFlows = Int(sum.datagramFlows)
         window.burstFlows = scale == .long ? Int(hosts[slot].burstFlows) : 0
-        let oldest = scale == .short ? second - scale.seconds : Int.max
-        window.takeover = hosts[slot].takeover.flatMap { $0.second > oldest ? $0 : nil }
-        window.outage = hosts[slot].outage.flatMap { $0.second > oldest ? $0 : nil }
         window.indicator = nil
-        window.scale = scale
-        window.endSecond = second
         window.ageSeconds = second - hosts[slot].firstSecond + 1
         window.contact = hosts[slot].lastContact
         window.newContact = hosts[slot].lastNewContact
@@ -165,7 +192,6 @@ extension WindowTracker {
         window.loginServiceContact = hosts[slot].loginServiceContact
         window.unsolicited = hosts[slot].unsolicited.counts(scale)
         window.unsolicitedContact = hosts[slot].unsolicited.contact
-        hosts[slot].fill(&window.values, scale, second)
         window.unanswered = hosts[slot].unanswered(scale)
         window.underWay = Float(hosts[slot].underWay)
         window.newUnderWay = Float(hosts[slot].newUnderWay)

@@ -305,6 +305,7 @@ extension WindowTracker {
             return
         }
         hosts[slot].identity = identity
+        hosts[slot].number = nextNumber()
         hosts[slot].resolved = resolver.resolve(address, in: graph)
     }
 }

@@ -18,8 +18,7 @@ extension WindowTracker {
     /// - Parameters:
     ///   - position: the packet that is observed next; updates from `count` on are not used.
     ///   - tags: as far as they are known now.
-    @inline(__always)
-    public func prefetch(
+    public mutating func prefetch(
         _ updates: [FlowUpdate], after position: Int, count: Int, _ tags: FlowTags
     ) {
         let (near, far) = (position + 8, position + 16)

@@ -43,21 +43,24 @@ public struct WindowTracker: Sendable {
     var resolver: IdentityResolver
     var hosts: [HostState] = []
     var slots: [IPAddress: Int] = [:]
+    /// The last number that was given to a host.
+    var lastNumber: UInt64 = 0
     /// Hosts that use an address of another host.
     var contested: [IPAddress: Int] = [:]
     var free: [Int] = []
     /// The second in which packets are counted; seconds before `target` are being ended.
-    var second = Int.min
-    var target = Int.min
+    @usableFromInline var second = Int.min
+    @usableFromInline var target = Int.min
     /// The first second that was seen.
     var firstSecond = Int.min
     /// The host whose probes in the current second have reached `leastProbes`, or doubled; or -1.
-    var earlySlot = -1
+    @usableFromInline var earlySlot = -1
     /// Whether `nextEarlyWindow` is called.
     public var judgesEarly = false
     /// The host and scale of the next window in the second that is being ended.
     var turn = (slot: 0, scale: 0)
-    /// The window that `nextWindow` has completed; read in place, since it is large.
+    /// The window that `nextWindow` has completed, or whose values `nextValues` has; read in place,
+    /// since it is large.
     public internal(set) var window: Window
     var responders = FlowResponders()
     /// How far each flow's opener went on without an answer.
@@ -190,11 +193,21 @@ public struct WindowTracker: Sendable {
     }
 
     /// Whether a second has ended since `nextTarget` and `nextWindow` had no other window.
+    @inlinable
     public var hasEndedSecond: Bool { second < target }
 
     /// Completes the next window of the seconds that have ended, by time, in `window`; false if
     /// there is no other.
     public mutating func nextWindow() -> Bool {
+        guard nextValues() else { return false }
+        completeWindow()
+        return true
+    }
+
+    /// The same, but only what says whether a window is ordinary: slot, host number, subject,
+    /// identity, scale, time, values, `takeover` and `outage`. The rest is that of an earlier
+    /// window until `completeWindow` is called, before anything else of the tracker.
+    public mutating func nextValues() -> Bool {
         guard second < target else { return false }
         return nextFullWindow()
     }

@@ -148,7 +148,8 @@ struct TargetState: Sendable {
         }
     }
 
-    private func serves(_ port: UInt16) -> Bool {
+    /// Mutating, since all bits would be copied otherwise.
+    private mutating func serves(_ port: UInt16) -> Bool {
         served[Int(port >> 6 & 15)] & 1 << UInt64(port & 63) != 0
     }
 

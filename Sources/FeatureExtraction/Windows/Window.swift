@@ -13,6 +13,9 @@ public struct Window: Sendable {
     /// The number of the host in its tracker, at most the number of hosts that are watched; another
     /// host may get it later. Nil: not of a tracker.
     public var slot: Int?
+    /// A number that no other host of its tracker has, nor this one with another identity; 0: not
+    /// of a tracker.
+    public internal(set) var hostNumber: UInt64 = 0
     /// Its MAC address, if known.
     public var mac: MACAddress
     /// The port of the node by which its packets came, and the interface's name; 0: unknown.
@@ -153,7 +156,8 @@ public struct Window: Sendable {
         self.newContact = newContact
     }
 
-    /// The raw value of `feature`.
+    /// The raw value of `feature`. Inlined, since all values would be copied otherwise.
+    @inlinable @inline(__always)
     public subscript(feature: Feature) -> Float { values[feature.rawValue] }
 
     /// The likely contact of a beacon: the newest on a new pair, otherwise the newest.

@@ -194,8 +194,12 @@ struct DetectionStage: ~Copyable {
             }
             if Self.isOver(deadline) { return false }
         }
-        while tracker.nextWindow() {
-            judge(tracker.window)
+        while tracker.nextValues() {
+            // A retrainer learns from every window.
+            if retrainer != nil || !detector.rulesOut(&tracker) {
+                tracker.completeWindow()
+                judge(tracker.window)
+            }
             if Self.isOver(deadline) { return false }
         }
         while let window = tracker.nextSighting() {

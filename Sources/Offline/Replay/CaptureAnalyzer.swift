@@ -99,6 +99,12 @@ struct CaptureAnalyzer {
         return detector.evidenceShare(of: window)
     }
 
+    /// Takes in that windows which end by `second` have nothing to report.
+    mutating func skip(_ windows: Int, until second: Int) {
+        takeRuntimeEvents(until: second)
+        detector.skip(windows, until: second)
+    }
+
     /// Applies changes of the node's ports.
     mutating func apply(_ change: PortChange) { nodeAddresses.formUnion(change.nodeAddresses) }
 

@@ -81,7 +81,7 @@ public struct HostRanking {
                         ContactCounts.Contact(
                             address: opening.peer, ipProtocol: opening.ipProtocol,
                             port: hasPorts ? opening.port : 0))
-                case .ports, .target, .sighting, .early, .windowsEnded: break
+                case .ports, .target, .sighting, .early, .ordinary, .windowsEnded: break
                 }
             }
             droppedHosts = windows.summary?.droppedHosts ?? 0

@@ -11,16 +11,11 @@ struct MemoryWatch {
 
     init(_ limits: ResourceLimits) { limit = limits.memory }
 
-    /// Counts a window; returns whether a check is due.
-    var isDue: Bool {
-        mutating get {
-            count += 1
-            return count % Self.interval == 0
-        }
-    }
-
-    /// Checks the memory in use.
-    mutating func isShort() -> Bool {
+    /// Counts windows, and checks the memory in use if a check is due; returns whether it is short.
+    mutating func check(after windows: Int) -> Bool? {
+        let checks = count / Self.interval
+        count += windows
+        guard count / Self.interval > checks else { return nil }
         let isShort = (ResourceLimits.residentBytes ?? 0) > limit
         wasShort = wasShort || isShort
         return isShort

@@ -72,7 +72,7 @@ struct PacketReader: ~Copyable {
     }
 
     /// Prefetches what a tracker reads for the packets after this one.
-    func prefetch(for tracker: WindowTracker) {
+    func prefetch(for tracker: inout WindowTracker) {
         tracker.prefetch(
             batches.current.updates, after: position, count: batches.current.count, tags)
     }

@@ -128,8 +128,10 @@ struct PacketSource: ~Copyable, BatchSource {
     private mutating func read(into packet: inout Packet) throws(CaptureError) -> Bool {
         if recorded?.next(into: &packet) ?? false { return true }
         while let frame = try capture.next() {
-            if capture.hasNotes { addNotes() }
-            if capture.hasPorts { ports.add(capture.takePorts()) }
+            if capture.hasNews {
+                if capture.hasNotes { addNotes() }
+                if capture.hasPorts { ports.add(capture.takePorts()) }
+            }
             decode(frame, into: &packet)
             if counts.packetCount & 0x3FF == 0, Interruption.isRequested { throw .interrupted }
             if forwarded.isRepeat(packet) { continue }
@@ -172,7 +174,7 @@ struct PacketSource: ~Copyable, BatchSource {
 
 /// Metered packets in order, and the changes that apply between them.
 struct PacketBatch: Sendable, EmptyBatch {
-    /// About 250 KB.
+    /// About 150 KB.
     static let capacity = 512
 
     var packets = [Packet](repeating: Packet(), count: Self.capacity)

@@ -88,7 +88,9 @@ public struct Replay {
             keepsEvents: keepsEvents, omitted: omitted, indicators: indicators,
             runtime: runtimeEvents)
         var memory = MemoryWatch(limits)
-        let input = input(given: given, remembered, progress, hasOpenings: record != nil)
+        var input = input(given: given, remembered, progress, hasOpenings: record != nil)
+        // Reports and evaluations have all windows.
+        if record == nil, observe == nil { input.screen = WindowScreen(model: model) }
         var windows = try WindowReader(input, threads: threads)
         func name(_ address: IPAddress) -> String? {
             let identity = names.identity(of: address)
@@ -106,9 +108,8 @@ public struct Replay {
                 analyzer.takeRuntimeEvents(until: window.endSecond)
                 if let verdict = analyzer.analyze(window, name: name) { record?.add(verdict) }
             case .window:
-                if memory.isDue {
-                    analyzer.isCramped = memory.isShort()
-                    input.shortage.isShort = analyzer.isCramped
+                if let isShort = memory.check(after: 1) {
+                    (analyzer.isCramped, input.shortage.isShort) = (isShort, isShort)
                 }
                 analyzer.takeRuntimeEvents(until: windows.window.endSecond)
                 let verdict = analyzer.analyze(windows.window, name: name)
@@ -125,6 +126,11 @@ public struct Replay {
             case .sighting:
                 let verdict = analyzer.analyze(sighting: windows.window, name: name)
                 if let verdict { record?.add(verdict) }
+            case .ordinary(let count, let second):
+                if let isShort = memory.check(after: count) {
+                    (analyzer.isCramped, input.shortage.isShort) = (isShort, isShort)
+                }
+                analyzer.skip(count, until: second)
             case .windowsEnded(let isLast):
                 for verdict in analyzer.analyzeHeld(isLast: isLast, name) {
                     observe?(verdict.window, verdict)

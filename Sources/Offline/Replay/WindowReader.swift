@@ -1,3 +1,4 @@
+import AnomalyDetection
 import FeatureExtraction
 import NetworkAddresses
 import PacketCapture
@@ -7,7 +8,8 @@ import SystemSupport
 import Workloads
 import Timestamps
 
-/// The windows of captures in order, with the changes that apply between them: the input of judges.
+/// The windows of captures in order, without those that a screen rules out, and with the changes
+/// that apply between them: the input of judges.
 ///
 /// With several threads, captures are read, packets are counted and windows are judged at the same
 /// time. No window depends on a judgement, so the results are those of one thread.
@@ -24,6 +26,8 @@ struct WindowReader: ~Copyable {
         case sighting
         /// The same for a host that has just sent many probes; its second goes on.
         case early
+        /// A screen has ruled out so many windows; the last one ends with `second`.
+        case ordinary(count: Int, second: Int)
         /// The windows of the seconds that have ended were all returned; whether what follows has
         /// nothing to do with them.
         case windowsEnded(isLast: Bool)
@@ -84,6 +88,8 @@ struct WindowSource: ~Copyable, BatchSource {
         var isCounted: (@Sendable (Packet) -> Bool)?
         /// Whether opened flows are returned.
         var hasOpenings = false
+        /// Rules out windows that need not be returned; nil: all are.
+        var screen: WindowScreen?
         /// Whether memory is short.
         var shortage = MemoryShortage()
     }
@@ -102,6 +108,7 @@ struct WindowSource: ~Copyable, BatchSource {
     private let input: Input
     private var packets: PacketReader
     private var tracker: WindowTracker
+    private var screen: WindowScreen?
     /// Set while windows of ended seconds are returned.
     private var next: Next?
     private var kind = Kind.targets
@@ -109,6 +116,7 @@ struct WindowSource: ~Copyable, BatchSource {
     init(_ input: Input, threads: Int) throws(CaptureError) {
         self.input = input
         tracker = input.tracker
+        screen = input.screen
         packets = try PacketReader(input.packets, threads: threads)
     }
 
@@ -170,11 +178,22 @@ struct WindowSource: ~Copyable, BatchSource {
             kind = .hosts
         }
         if kind == .hosts {
-            if tracker.nextWindow() {
-                batch.add(tracker.window, .window)
-                return true
+            while tracker.nextValues() {
+                guard screen?.rulesOut(&tracker) ?? false else {
+                    tracker.completeWindow()
+                    batch.add(tracker.window, .window)
+                    return true
+                }
+                if let ordinary = screen?.takeCount(ifAtLeast: WindowBatch.capacity) {
+                    batch.steps.append(.ordinary(count: ordinary.count, second: ordinary.second))
+                    return true
+                }
             }
             kind = .sightings
+            if let ordinary = screen?.takeCount() {
+                batch.steps.append(.ordinary(count: ordinary.count, second: ordinary.second))
+                return true
+            }
         }
         guard let window = tracker.nextSighting() else { return false }
         batch.add(window, .sighting)
@@ -183,7 +202,7 @@ struct WindowSource: ~Copyable, BatchSource {
 
     private mutating func observe(_ batch: inout WindowBatch) {
         if let isCounted = input.isCounted, !isCounted(packets.packet) { return }
-        packets.prefetch(for: tracker)
+        packets.prefetch(for: &tracker)
         let tag = tracker.observe(packets.packet, packets.update)
         if tracker.hasEarlyWindow, let window = tracker.nextEarlyWindow(at: packets.packet.time) {
             batch.add(window, .early)

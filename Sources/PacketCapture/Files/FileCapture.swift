@@ -11,9 +11,10 @@ public final class FileCapture {
     private let ports = RecordedPorts()
     private let filter: PacketFilter?
     private var counters = CaptureStatistics()
-    /// The batch from which `next` returns frames.
-    private var batch: UnsafeMutableBufferPointer<CapturedFrame>
-    private var position = 0
+    /// The batch from which `next` returns frames, and the place in it. Only `next` uses them: a
+    /// check of exclusive access at run time would cost as much as the rest of it.
+    @exclusivity(unchecked) private var batch: UnsafeMutableBufferPointer<CapturedFrame>
+    @exclusivity(unchecked) private var position = 0
     private let merged: UnsafeMutableBufferPointer<CapturedFrame>
 
     /// Opens all files and reads their headers; `-` is standard input.
@@ -69,6 +70,9 @@ public final class FileCapture {
         }
     }
 
+    /// Whether there may be notes or ports to take: for one look at each frame.
+    public private(set) var hasNews = false
+
     /// Whether there are monitors' notes from name blocks before the frames of the latest batch.
     public private(set) var hasNotes = false
 
@@ -118,9 +122,9 @@ public final class FileCapture {
         if unsafe position == batch.count {
             guard let frames = unsafe try readBatch() else { return nil }
             unsafe batch = unsafe frames
-            position = 0
+            unsafe position = 0
         }
-        defer { position += 1 }
+        defer { unsafe position += 1 }
         return unsafe batch[position]
     }
 
@@ -133,6 +137,7 @@ public final class FileCapture {
             guard kept.count > 0 else { continue }
             counters.packets &+= UInt64(kept.count)
             hasNotes = readers.contains { !$0.notes.isEmpty }
+            hasNews = hasNotes || hasPorts
             return unsafe kept
         }
     }
