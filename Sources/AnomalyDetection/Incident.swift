@@ -66,6 +66,39 @@ public struct Incident: Sendable {
 }
 
 extension Incident {
+    /// Adds a verdict on the same offender; returns false if it is part of another incident.
+    ///
+    /// - Parameter link: the offender's MAC address, if it used addresses of others.
+    fileprivate mutating func take(_ verdict: Verdict, _ link: MACAddress?) -> Bool {
+        let (second, length) = (verdict.window.endSecond, verdict.window.scale.seconds)
+        guard workload == verdict.workload,
+            second - lastSecond <= IncidentTracker.quietSeconds + length
+        else { return false }
+        lastSecond = second
+        verdictCount += 1
+        level = max(level, verdict.level)
+        spoofingLink = spoofingLink ?? link
+        if !verdict.window.portName.isEmpty { portName = verdict.window.portName }
+        if verdict.level == .quarantine && firstQuarantineSecond == nil {
+            firstQuarantineSecond = second
+        }
+        let weight = Self.weight(verdict)
+        if let pattern = verdict.pattern,
+            patterns[pattern].map({ weight > Self.weight($0) }) ?? true
+        {
+            patterns[pattern] = verdict
+        }
+        if weight > Self.weight(strongest) { strongest = verdict }
+        add(targetsOf: verdict)
+        add(verdict.runtimeEvents)
+        return true
+    }
+
+    private static func weight(_ verdict: Verdict) -> Float {
+        verdict.excess + (verdict.level == .quarantine ? 1000 : 0)
+            + (verdict.pattern == .newService || verdict.pattern == nil ? 0 : 100)
+    }
+
     /// Adds those that a verdict acts on.
     mutating func add(targetsOf verdict: Verdict) {
         var isFull = false
@@ -174,30 +207,8 @@ public struct IncidentTracker: Sendable {
         let link = usesOthers ? window.mac : nil
         // Another owner of the address is another offender.
         let key = Key(offender: verdict.subject, target: verdict.protects)
-        if var incident = open[key], incident.workload == verdict.workload,
-            window.endSecond - incident.lastSecond <= Self.quietSeconds + window.scale.seconds
-        {
-            incident.lastSecond = window.endSecond
-            incident.verdictCount += 1
-            incident.level = max(incident.level, verdict.level)
-            incident.spoofingLink = incident.spoofingLink ?? link
-            if !window.portName.isEmpty { incident.portName = window.portName }
-            if verdict.level == .quarantine && incident.firstQuarantineSecond == nil {
-                incident.firstQuarantineSecond = window.endSecond
-            }
-            if let pattern = verdict.pattern,
-                incident.patterns[pattern].map({ Self.weight(verdict) > Self.weight($0) }) ?? true
-            {
-                incident.patterns[pattern] = verdict
-            }
-            if Self.weight(verdict) > Self.weight(incident.strongest) {
-                incident.strongest = verdict
-            }
-            incident.add(targetsOf: verdict)
-            incident.add(verdict.runtimeEvents)
-            open[key] = incident
-            return
-        }
+        // In place: an incident has copies of several verdicts.
+        if let index = open.index(forKey: key), open.values[index].take(verdict, link) { return }
         let over = open[key]
         guard !isCramped, over != nil || open.count < openLimit else {
             overlooked += 1
@@ -232,11 +243,6 @@ public struct IncidentTracker: Sendable {
             last = min(last ?? .max, incident.lastSecond)
         }
         return last
-    }
-
-    private static func weight(_ verdict: Verdict) -> Float {
-        verdict.excess + (verdict.level == .quarantine ? 1000 : 0)
-            + (verdict.pattern == .newService || verdict.pattern == nil ? 0 : 100)
     }
 
     /// Closes the incidents without a verdict since `second`, and forgets the oldest closed ones

@@ -54,13 +54,25 @@ public struct OutlierRanking: Sendable {
     private var model: Model?
     private let identities: IdentityMap
     private var best: [IPAddress: Entry] = [:]
+    /// What each of them has to be compared with: an entry is large.
+    private var standings: [IPAddress: Standing] = [:]
+
+    private struct Standing {
+        var score: Float
+        var strength: Float
+        var rank: Float
+    }
+
     /// Addresses that are kept, the most anomalous; a capture of forged ones may have millions.
     private static let entryLimit = 65_536
     /// Whether addresses were left out.
     public private(set) var isCut = false
 
     public init(inventory: Inventory, seed: UInt64) {
-        trainer = Trainer(inventory: inventory, seed: seed, learnsTime: false, setsAside: false)
+        // A ranking reads neither p-values nor thresholds.
+        trainer = Trainer(
+            inventory: inventory, seed: seed, learnsTime: false, setsAside: false,
+            calibrates: false)
         identities = IdentityMap(inventory: inventory)
     }
 
@@ -73,21 +85,21 @@ public struct OutlierRanking: Sendable {
         return model != nil
     }
 
-    /// Second pass.
+    /// Second pass, before `answer`.
     public mutating func rank(_ window: Window) {
         guard let scaleModel = model?[window.scale],
             let node = scaleModel.baseline.groups[ScaleBaseline.node]
         else { return }
-        let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
-        let row = RelativeVector.relative(transformed, to: node)
         let found = Pattern.ranked(window)
-        let before = best[window.subject]
+        let before = standings[window.subject]
         // A window with a weaker pattern than an earlier one need not be scored.
         if let before, before.strength >= 1, (found?.strength ?? 0) < before.strength { return }
         let strength = found?.strength ?? 0
         // Without a stronger pattern, only a higher score can replace an entry.
         let least =
             before.map { Entry.shape(strength) <= Entry.shape($0.strength) ? $0.score : 0 } ?? 0
+        let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
+        let row = RelativeVector.relative(transformed, to: node)
         guard let score = scaleModel.forest.score(row, ifAtLeast: least) else { return }
         var entry = Entry(
             subject: window.subject, workload: "", score: score, pattern: found?.pattern,
@@ -99,10 +111,13 @@ public struct OutlierRanking: Sendable {
         guard before.map({ entry.rank > $0.rank }) ?? true else { return }
         entry.workload = (window.identity ?? identities.identity(of: window.subject)).name
         best[window.subject] = entry
+        standings[window.subject] = Standing(
+            score: score, strength: strength, rank: entry.rank)
         guard best.count > 2 * Self.entryLimit else { return }
         isCut = true
         best = Dictionary(
             uniqueKeysWithValues: entries.prefix(Self.entryLimit).map { ($0.subject, $0) })
+        standings = standings.filter { best[$0.key] != nil }
     }
 
     /// The score of a window compared with all others, for time lines; nil before `fit`.

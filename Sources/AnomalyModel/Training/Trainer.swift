@@ -28,6 +28,7 @@ public struct Trainer: Sendable {
     /// The peaks of the windows that are not in the sample, by scale and identity.
     private var leftOut: [[Int32: [Peak]]] = [[:], [:], [:]]
     private let setsAside: Bool
+    private let calibrates: Bool
     /// Nil if evidence over minutes is not learned.
     private var minutes: MinuteTrainer?
     /// The same for times of the day.
@@ -39,10 +40,14 @@ public struct Trainer: Sendable {
     ///   - learnsTime: whether the model can accumulate evidence over minutes, and
     ///     compare times of the day.
     ///   - setsAside: whether what was seen once, far beyond all else, is not taken for clean.
+    ///   - calibrates: whether the scores of clean windows are learned; without, p-values and
+    ///     thresholds of the model mean nothing.
     public init(
-        inventory: Inventory, seed: UInt64, learnsTime: Bool = true, setsAside: Bool = true
+        inventory: Inventory, seed: UInt64, learnsTime: Bool = true, setsAside: Bool = true,
+        calibrates: Bool = true
     ) {
         self.setsAside = setsAside
+        self.calibrates = calibrates
         identities = IdentityMap(inventory: inventory)
         self.seed = seed
         minutes = learnsTime ? MinuteTrainer() : nil
@@ -184,7 +189,7 @@ public struct Trainer: Sendable {
         }
         let aside = statistics.setAside(scale)
         let forest = try forest(of: rows, table, statistics, scale, salt: 0)
-        let held = try heldOutScores(scale, table, index, duration)
+        let held = calibrates ? try heldOutScores(scale, table, index, duration) : []
         let perDay = Double(held.count) / Double(duration) * 86_400
         let calibration = Calibration(blockMaxima: held, blocksPerDay: perDay)
         // The three scales share the budget.
