@@ -318,11 +318,12 @@ extension ByteReader {
     mutating func risingRows(_ count: Int) throws(ModelError) -> [[Float]] {
         var rows: [[Float]] = []
         rows.reserveCapacity(count)
+        let ranges = Self.transformedRanges
         for number in 0..<count {
             var row: [Float] = []
             row.reserveCapacity(Feature.count)
             for column in 0..<Feature.count {
-                let value = try float(in: Self.transformedRanges[column], "a baseline")
+                let value = try float(in: ranges[column], "a baseline")
                 guard number == 0 || rows[number - 1][column] <= value else {
                     throw .damaged("a baseline's numbers are not in order")
                 }

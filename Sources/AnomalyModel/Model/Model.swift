@@ -111,8 +111,10 @@ public struct Model: Sendable, Equatable {
         minutes?.line(falseAlarmsPerDay: provenance.falseAlarmsPerDay)
     }
 
-    /// The part of the model for `scale`.
-    public subscript(scale: Scale) -> ScaleModel { scales[scale.rawValue] }
+    /// The part of the model for `scale`; read in place, since a copy retains a dozen arrays.
+    public subscript(scale: Scale) -> ScaleModel {
+        _read { yield scales[scale.rawValue] }
+    }
 }
 
 /// Why a model was refused or could not be trained.
