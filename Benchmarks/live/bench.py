@@ -3,11 +3,13 @@
 
     sudo Benchmarks/live/bench.py LAZARET MODEL CAPTURE [SECONDS] [RATE,RATE…]
 
-In a separate network namespace, tcpreplay sends CAPTURE over a veth pair at one rate after the other, for SECONDS (10)
-each; `lazaret monitor`, softflowd, argus and Suricata listen at the other end in turns, each with its own defaults.
-Received is the meter's own count of packets; lost is the rest of the sent packets. CPU is the meter's own (user and
-system) per received packet; so is that of its busiest thread, which a line's packets keep busy first: on a machine
-whose cores the sender does not need, the meter carries the inverse of it. `lazaret 2` has `capture.threads: 2`. Needs tcpreplay, iproute2; rivals that are not installed are omitted.
+In a separate network namespace, replay.c sends CAPTURE over a veth pair at one rate after the other, for SECONDS (10)
+each; 0 is as fast as it goes, and SENDERS that many at once (1). `lazaret monitor`, a bare libpcap loop (meter/count.c), softflowd and argus listen at the
+other end in turns, each with its own defaults. Received is the meter's own count of packets; lost is the rest of the
+sent packets. CPU is the meter's own (user and system) per received packet; so is that of its busiest thread, which a
+line's packets keep busy first: on a machine whose cores the sender does not need, the meter carries the inverse of it.
+`lazaret 2` has `capture.threads: 2`. Needs a C compiler with libpcap, and iproute2; rivals that are not installed are
+omitted.
 """
 import os
 import re
@@ -20,7 +22,16 @@ import tempfile
 import time
 
 SPACE = "lzlive"
-RATES = [50_000, 100_000, 150_000, 200_000, 300_000, 400_000, 600_000]
+RATES = [100_000, 200_000, 300_000, 400_000, 600_000, 800_000, 0]
+HERE = os.path.dirname(os.path.abspath(__file__))
+# One core sends about 350,000 packets a second over a veth.
+SENDERS = int(os.environ.get("SENDERS", "1"))
+TOOLS = tempfile.mkdtemp(prefix="lzlive-")
+
+
+def build():
+    for name, source in (("replay", "replay.c"), ("count", "../meter/count.c")):
+        run("cc", "-O2", "-o", os.path.join(TOOLS, name), os.path.join(HERE, source), "-lpcap")
 
 
 def run(*words, **more):
@@ -67,6 +78,13 @@ def softflowd(folder):
 
     process.before_stop = before_stop
     return process, ready, lambda: softflowd.count
+
+
+def bare(folder):
+    errors = os.path.join(folder, "err")
+    process = subprocess.Popen(
+        inside(os.path.join(TOOLS, "count"), "-i", "v1"), stdout=subprocess.PIPE, stderr=open(errors, "w"), text=True)
+    return process, lambda: "listening" in open(errors).read(), lambda: int(process.stdout.read().split()[0])
 
 
 def argus(folder):
@@ -118,10 +136,10 @@ def trial(start, capture, rate, seconds):
             time.sleep(0.1)
         time.sleep(0.5)
         before, threads = cpu_of(process.pid)
-        words = ["tcpreplay", "-i", "v0", "--preload-pcap", "--loop", "1000", "--duration", str(seconds), "--pps", str(rate)]
-        text = run(*inside(*words, capture), stdin=subprocess.DEVNULL)
-        sent = int(re.search(r"Actual: (\d+) packets", text).group(1))
-        actual = float(re.search(r"Rated: .*?([\d.]+) pps", text).group(1))
+        words = inside(os.path.join(TOOLS, "replay"), "v0", capture, str(rate // SENDERS), str(seconds))
+        senders = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(SENDERS)]
+        counts = [sender.communicate()[0].split() for sender in senders]
+        sent, actual = sum(int(count[0]) for count in counts), sum(float(count[1]) for count in counts)
         time.sleep(2)
         now, after = cpu_of(process.pid)
         cpu = now - before
@@ -146,10 +164,12 @@ def main():
         (f"lazaret {threads}", lambda folder, threads=threads: lazaret(binary, model, folder, threads))
         for threads in (1, 2)
     ]
+    meters.append(("bare libpcap loop", bare))
     if shutil.which("softflowd"):
         meters.append(("softflowd", softflowd))
     if shutil.which("argus"):
         meters.append(("argus", argus))
+    build()
     subprocess.run(["ip", "netns", "del", SPACE], capture_output=True)
     run("ip", "netns", "add", SPACE)
     try:
@@ -157,17 +177,18 @@ def main():
         run(*inside("ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1"))
         for link in ("v0", "v1"):
             run(*inside("ip", "link", "set", link, "up"))
-        print(f"{'meter':16} {'asked/s':>9} {'sent/s':>9} {'sent':>9} {'lost':>8} {'lost %':>7} {'us CPU/packet':>14} {'busiest':>8} {'MB':>6}")
+        print(f"{'meter':18} {'asked/s':>9} {'sent/s':>9} {'sent':>9} {'lost':>8} {'lost %':>7} {'us CPU/packet':>14} {'busiest':>8} {'MB':>6}")
         for rate in [int(rate) for rate in sys.argv[5].split(",")] if len(sys.argv) > 5 else RATES:
             for name, start in meters:
                 sent, actual, received, cpu, busiest, memory = trial(start, capture, rate, seconds)
                 lost = max(0, sent - received)
                 print(
-                    f"{name:16} {rate:9} {actual:9.0f} {sent:9} {lost:8} {100 * lost / sent:7.3f} "
+                    f"{name:18} {rate:9} {actual:9.0f} {sent:9} {lost:8} {100 * lost / sent:7.3f} "
                     f"{1e6 * cpu / max(received, 1):14.2f} {1e6 * busiest / max(received, 1):8.2f} "
                     f"{memory:6.0f}", flush=True)
     finally:
         subprocess.run(["ip", "netns", "del", SPACE], capture_output=True)
+        shutil.rmtree(TOOLS, ignore_errors=True)
 
 
 if __name__ == "__main__":
