@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""cost.py [ROUNDS]: the cost of detection: CPU per packet with windows and scores, and memory of 50,000 active addresses.
+"""cost.py [ROUNDS]: the cost of detection: CPU per packet and peak memory of everything that judges captures.
 
-The first capture is `conversations` of Benchmarks/meter (generated if it is missing), the second 50,000 addresses that each
-query one of two servers every second for a minute, with a new port every ten seconds: every second ends 50,000 windows of
-10 s, and every fifth second as many of 60 s. Each is analysed with a model
-that was trained on it. LAZARET names the program, WORK another directory for captures.
+Captures: two million packets of `conversations` of Benchmarks/meter in 100,000 flows; 50,000 addresses that each query one
+of two servers every second for a minute, with a new port every ten seconds: every second ends 50,000 windows of 10 s, and
+every fifth second as many of 60 s; a million forged senders, 10,000 a second. They are generated if they are missing. Each
+is analysed with a model that was trained on it or, the third, on the second, and the first also with that of another
+network, in which every window is odd. LAZARET names the program, or several, separated by colons, which run in turns;
+THREADS the number of threads (the programs' own default); WORK another directory for captures and models.
 """
 import os, random, statistics, struct, subprocess, sys
 
@@ -12,7 +14,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 WORK = os.environ.get("WORK", "/tmp/lazaret-bench")
 LAZARET = os.environ.get("LAZARET", os.path.join(ROOT, ".build/release/lazaret"))
+THREADS = ["--threads", os.environ["THREADS"]] if "THREADS" in os.environ else []
 ADDRESSES, SECONDS = 50_000, 60
+FORGED, RATE = 1_000_000, 10_000
 
 
 def addresses(path):
@@ -32,38 +36,73 @@ def addresses(path):
             file.write(records)
 
 
+def forged(path):
+    """One SYN of each of FORGED senders to one of eight servers, RATE a second."""
+    random.seed(2)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
+        for number in range(FORGED):
+            second, micro = divmod(number * 1_000_000 // RATE, 1_000_000)
+            source, target = random.randrange(0x0B000000, 0xDF000000), 0x0AFF0001 + number % 8
+            file.write(struct.pack("<IIII", 1_700_000_000 + second, micro, 40, 40))
+            file.write(struct.pack("!BBHIBBHII", 0x45, 0, 40, 0, 64, 6, 0, source, target))
+            file.write(struct.pack("!HHIIBBHHH", random.randrange(1024, 65536), 443, number, 0, 0x50, 2, 64240, 0, 0))
+
+
 def run(*words):
-    process = subprocess.Popen([LAZARET, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        sys.exit(f"lazaret {' '.join(words)} ended with {process.returncode}")
+        sys.exit(f"{' '.join(words)} ended with {process.returncode}")
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def modes(program, work):
+    """What is measured, by name: the packets, and the program's arguments."""
+    made, many, faked = (f"{work}/{name}.pcap" for name in ("made", "addresses", "forged"))
+    own, other, theirs = (f"{work}/{os.path.basename(program)}.{name}.model" for name in ("own", "other", "theirs"))
+    for capture, model in ((made, own), (ROOT + "/captures/clean-train.pcap", other), (many, theirs)):
+        run(program, "train", "-r", capture, "-o", model)
+    return {
+        "flows": (2_000_000, "flows", "-r", made, "--format", "csv", "-o", "/dev/null"),
+        "replay, model of the same traffic": (2_000_000, "replay", *THREADS, "-r", made, "-m", own),
+        "replay, model of another network": (2_000_000, "replay", *THREADS, "-r", made, "-m", other),
+        "ranking": (2_000_000, "replay", *THREADS, "-r", made),
+        "train": (2_000_000, "train", *THREADS, "-r", made, "-o", work + "/trained.model"),
+        "replay, 50,000 active addresses": (ADDRESSES * SECONDS * 2, "replay", *THREADS, "-r", many, "-m", theirs),
+        "replay, a million forged senders": (FORGED, "replay", *THREADS, "-r", faked, "-m", theirs),
+    }
 
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     os.makedirs(WORK, exist_ok=True)
-    conversations, many = WORK + "/conversations.pcap", WORK + "/addresses.pcap"
-    if not os.path.exists(conversations):
+    made, many, faked = (f"{WORK}/{name}.pcap" for name in ("made", "addresses", "forged"))
+    if not os.path.exists(made):
         generate = WORK + "/generate"
         subprocess.run(["cc", "-O2", "-o", generate, ROOT + "/Benchmarks/meter/generate.c", "-lm"], check=True)
-        subprocess.run([generate, conversations, "5000000", "200000", "conversations", "65535", "1"], check=True)
+        subprocess.run([generate, made, "2000000", "100000", "conversations", "65535", "1"], check=True)
     if not os.path.exists(many):
         addresses(many)
-    print("| capture | packets | metering alone, µs a packet | with windows and scores | peak MB of metering | of judging |\n|---|---|---|---|---|---|")
-    for path, packets in ((conversations, 5_000_000), (many, ADDRESSES * SECONDS * 2)):
-        model = path + ".model"
-        run("train", "-r", path, "-o", model)
-        meter, judge = [], []
-        for _ in range(rounds):
-            meter.append(run("flows", "-r", path, "--format", "csv", "-o", "/dev/null"))
-            judge.append(run("replay", "-r", path, "-m", model))
-        cpu = [statistics.median(seconds for seconds, _ in runs) / packets * 1e6 for runs in (meter, judge)]
-        peak = [max(memory for _, memory in runs) for runs in (meter, judge)]
-        print(f"| {os.path.basename(path)} | {packets:,} | {cpu[0]:.2f} | {cpu[1]:.2f} | {peak[0]:.0f} | {peak[1]:.0f} |")
-    tick = (cpu[1] - cpu[0]) * packets / 1e6 / SECONDS
-    print(f"\n{ADDRESSES:,} addresses: {(peak[1] - peak[0]) * 1024 / ADDRESSES:.1f} kB each beyond metering; a second of all of them {tick:.2f} s of CPU")
+    if not os.path.exists(faked):
+        forged(faked)
+    programs = {program: modes(program, WORK) for program in LAZARET.split(":")}
+    found = {}
+    for _ in range(rounds):
+        for name in next(iter(programs.values())):
+            for program, measured in programs.items():
+                packets, *words = measured[name]
+                seconds, memory = run(program, *words)
+                found.setdefault((name, program), []).append((seconds / packets * 1e6, memory))
+    columns = [f"{os.path.basename(program)}: µs a packet | peak MB" for program in programs]
+    print("| | " + " | ".join(columns) + " |\n|---|" + "---|---|" * len(programs))
+    for name in next(iter(programs.values())):
+        cells = []
+        for program in programs:
+            runs = found[name, program]
+            cells.append(f"{statistics.median(cpu for cpu, _ in runs):.2f} | {max(memory for _, memory in runs):.0f}")
+        print(f"| {name} | " + " | ".join(cells) + " |")
 
 
 main()
