@@ -50,13 +50,9 @@ struct Comparisons: Sendable {
     mutating func of(
         _ window: Window, _ identity: Identity, _ model: borrowing Model, _ feedback: FeedbackBook
     ) -> Comparison? {
-        var place = Host.unknown
-        if let slot = window.slot { place = known(slot, window.hostNumber, window.scale) }
-        if place == Host.unknown {
-            place = find(window.subject, window.scale, identity, model, feedback)
-            if let slot = window.slot { remember(place, slot, window.hostNumber, window.scale) }
-        }
-        return place == Host.none ? nil : all[Int(place)]
+        let place = place(
+            window.slot, window.hostNumber, window.subject, window.scale, identity, model, feedback)
+        return place < 0 ? nil : all[Int(place)]
     }
 
     /// Whether no judge would report the window whose values the tracker has just completed. True
@@ -70,35 +66,42 @@ struct Comparisons: Sendable {
     ) -> Bool {
         let scale = tracker.window.scale
         guard scale == .short || scale == .medium && !judgesMinutes,
-            tracker.window.takeover == nil, tracker.window.outage == nil,
-            let slot = tracker.window.slot
+            tracker.window.takeover == nil, tracker.window.outage == nil
         else { return false }
-        var place = known(slot, tracker.window.hostNumber, scale)
-        if place == Host.unknown {
-            guard let identity = tracker.window.identity else { return false }
-            place = find(tracker.window.subject, scale, identity, model, feedback)
-            remember(place, slot, tracker.window.hostNumber, scale)
-        }
-        return place == Host.none
-            || OrdinaryAmounts.contain(
-                tracker.window.values, amounts.span, from: Int(place) * Feature.count)
+        let place = place(
+            tracker.window.slot, tracker.window.hostNumber, tracker.window.subject, scale,
+            tracker.window.identity, model, feedback)
+        guard place >= 0 else { return place == Host.none }
+        return OrdinaryAmounts.contain(
+            tracker.window.values, amounts.span, from: Int(place) * Feature.count)
     }
 
-    private mutating func known(_ slot: Int, _ number: UInt64, _ scale: Scale) -> Int32 {
-        guard number != 0, (0..<Self.slotLimit).contains(slot) else { return Host.unknown }
+    /// The place of a host's comparison, `Host.none`, or `Host.unknown` without an identity.
+    private mutating func place(
+        _ slot: Int?, _ number: UInt64, _ subject: IPAddress, _ scale: Scale,
+        _ identity: @autoclosure () -> Identity?, _ model: borrowing Model,
+        _ feedback: FeedbackBook
+    ) -> Int32 {
+        let slot = makeRoom(for: slot, number)
+        if let slot, hosts[slot].places[scale.rawValue] != Host.unknown {
+            return hosts[slot].places[scale.rawValue]
+        }
+        guard let identity = identity() else { return Host.unknown }
+        let place = find(subject, scale, identity, model, feedback)
+        if let slot { hosts[slot].places[scale.rawValue] = place }
+        return place
+    }
+
+    /// Returns the slot if it is one of a tracker; what is known there is of the host with this
+    /// number.
+    private mutating func makeRoom(for slot: Int?, _ number: UInt64) -> Int? {
+        guard number != 0, let slot, (0..<Self.slotLimit).contains(slot) else { return nil }
         if slot >= hosts.count {
             let more = max(slot + 1, hosts.count * 2) - hosts.count
             hosts += [Host](repeating: Host(), count: more)
         }
         if hosts[slot].number != number { hosts[slot] = Host(number: number) }
-        return hosts[slot].places[scale.rawValue]
-    }
-
-    private mutating func remember(
-        _ place: Int32, _ slot: Int, _ number: UInt64, _ scale: Scale
-    ) {
-        guard number != 0, hosts.indices.contains(slot) else { return }
-        hosts[slot].places[scale.rawValue] = place
+        return slot
     }
 
     private mutating func find(

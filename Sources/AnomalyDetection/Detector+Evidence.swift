@@ -40,7 +40,7 @@ extension Detector {
 
     /// Whether a window closes a minute of its subject that counts.
     mutating func closesMinute(_ window: Window, _ identity: Identity) -> Bool {
-        window.scale == .medium && judgesMinutes && !omitted.contains(.minutes)
+        window.scale == .medium && screen.judgesMinutes && !omitted.contains(.minutes)
             && MinuteModel.covers(identity)
             && evidence.closesMinute(window, workload: identity.name)
     }

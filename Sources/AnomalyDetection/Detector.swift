@@ -27,7 +27,7 @@ public struct Detector: Sendable {
     private let identities: IdentityMap
     let feedback: FeedbackBook
     private var cache: [IPAddress: Identity] = [:]
-    var comparisons = Comparisons()
+    var screen: WindowScreen
     /// Recent alerts of each subject: one entry for each pattern and scale.
     private var reported: [IPAddress: [Reported]] = [:]
 
@@ -59,14 +59,13 @@ public struct Detector: Sendable {
     private let leastToFriends: Float
     /// More conversations are reported from this growth over the clean maximum.
     let growthLimit: Float
-    let judgesMinutes: Bool
 
     public init(model: Model, inventory: Inventory) {
         self.model = model
-        identities = IdentityMap(inventory: inventory)
+        screen = WindowScreen(model: model)
         feedback = FeedbackBook(model.feedback)
+        identities = IdentityMap(inventory: inventory)
         evidenceLine = model.evidenceLine ?? .infinity
-        judgesMinutes = model.minutes != nil
         leastToFriends = Self.leastToFriends(perDay: model.provenance.falseAlarmsPerDay)
         growthLimit = Self.leastGrowth(perDay: model.provenance.falseAlarmsPerDay)
     }
@@ -150,7 +149,7 @@ public struct Detector: Sendable {
 
     /// What the window is compared with; nil if the model has no group for it.
     mutating func comparison(of window: Window, _ identity: Identity) -> Comparison? {
-        comparisons.of(window, identity, model, feedback)
+        screen.comparison(of: window, identity)
     }
 
     func shownName(_ identity: Identity, _ window: Window) -> String {

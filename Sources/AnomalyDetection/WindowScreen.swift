@@ -1,12 +1,13 @@
 public import AnomalyModel
 public import FeatureExtraction
+import Workloads
 
 /// Rules out windows of one tracker that no judge would report, before they are complete: most lie
 /// within the clean range of their workload, and show no sign that needs no baseline.
 public struct WindowScreen: Sendable {
     private let model: Model
     private let feedback: FeedbackBook
-    private let judgesMinutes: Bool
+    let judgesMinutes: Bool
     private var comparisons = Comparisons()
     private var ordinary = (count: 0, second: Int.min)
 
@@ -14,6 +15,11 @@ public struct WindowScreen: Sendable {
         self.model = model
         feedback = FeedbackBook(model.feedback)
         judgesMinutes = model.minutes != nil
+    }
+
+    /// What a window is compared with; nil if the model has no group for it.
+    mutating func comparison(of window: Window, _ identity: Identity) -> Comparison? {
+        comparisons.of(window, identity, model, feedback)
     }
 
     /// Whether the window that `nextValues` of a tracker has returned last need not be judged.
@@ -47,9 +53,7 @@ extension Detector {
     /// Whether the window that `nextValues` of a tracker has returned last has nothing to report;
     /// if so, it counts as judged.
     public mutating func rulesOut(_ tracker: inout WindowTracker) -> Bool {
-        guard comparisons.ruleOut(&tracker, model, feedback, judgesMinutes: judgesMinutes) else {
-            return false
-        }
+        guard screen.rulesOut(&tracker) else { return false }
         skip(1, until: tracker.window.endSecond)
         return true
     }

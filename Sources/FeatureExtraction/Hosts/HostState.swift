@@ -134,6 +134,7 @@ struct HostState: Sendable {
     /// Distinguishes it from all hosts, and from itself with another identity.
     var number: UInt64
     private(set) var ring = BucketRing()
+    /// The sums of each scale's buckets; not an array, which would be copied for each.
     private var shortSum = Counters(repeating: 0)
     private var mediumSum = Counters(repeating: 0)
     private var longSum = Counters(repeating: 0)
@@ -306,11 +307,8 @@ struct HostState: Sendable {
         _ scale: Scale, _ first: Int, _ second: Int, _ ring: inout BucketRing,
         _ sum: inout Counters
     ) {
-        let last = second / scale.bucketSeconds
-        let count = min(last - first / scale.bucketSeconds, scale.bucketCount)
-        guard count > 0 else { return }
-        for bucket in last - count + 1...last {
-            if let old = ring.remove(scale.ringOffset + bucket % scale.bucketCount) { sum &-= old }
+        for bucket in scale.reused(after: first, through: second) {
+            if let old = ring.remove(scale.ringIndex(bucket: bucket)) { sum &-= old }
         }
     }
 

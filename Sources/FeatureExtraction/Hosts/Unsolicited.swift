@@ -222,7 +222,8 @@ struct UnsolicitedWindow: Sendable {
     mutating func expire(after first: Int, through second: Int) {
         guard !rows.isEmpty else { return }
         for scale in Scale.allCases {
-            for index in scale.reused(after: first, through: second) {
+            for bucket in scale.reused(after: first, through: second) {
+                let index = scale.ringIndex(bucket: bucket)
                 rows[Self.sums + scale.rawValue] &-= rows[index]
                 rows[index] = SIMD16(repeating: 0)
             }

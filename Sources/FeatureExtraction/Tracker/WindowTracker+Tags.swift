@@ -13,7 +13,8 @@ extension WindowTracker {
     }
 
     /// Prefetches what `observe` reads for packets that follow soon: most are of other flows and
-    /// hosts, which are no longer in the cache.
+    /// hosts, which are no longer in the cache. Mutating, since the tracker would otherwise be
+    /// copied.
     ///
     /// - Parameters:
     ///   - position: the packet that is observed next; updates from `count` on are not used.

@@ -37,7 +37,7 @@ public enum Scale: Int, CaseIterable, Sendable {
 
     /// The ring index of the bucket that contains `second`.
     func ringIndex(_ second: Int) -> Int {
-        ringOffset + second / bucketSeconds % bucketCount
+        ringIndex(bucket: second / bucketSeconds)
     }
 
     /// The last second of the bucket that contains `second`.
@@ -45,10 +45,14 @@ public enum Scale: Int, CaseIterable, Sendable {
         second - second % bucketSeconds + bucketSeconds - 1
     }
 
-    /// The ring indices of the buckets that begin after one second and up to another.
-    func reused(after first: Int, through second: Int) -> some Sequence<Int> {
+    /// The buckets, as numbers since 1970, that begin after one second and up to another: as many
+    /// as have a place in the ring.
+    func reused(after first: Int, through second: Int) -> Range<Int> {
         let last = second / bucketSeconds
         let count = min(max(last - first / bucketSeconds, 0), bucketCount)
-        return (0..<count).lazy.map { ringOffset + (last - $0) % bucketCount }
+        return last - count + 1..<last + 1
     }
+
+    /// The ring index of a bucket.
+    func ringIndex(bucket: Int) -> Int { ringOffset + bucket % bucketCount }
 }
