@@ -118,8 +118,11 @@ struct Walker {
         var path = unsafe leafPaths[leaf]
         var number = unsafe Int(boxNumbers[leaf])
         while number >= 0 {
+            let stay = unsafe stay(row, box: number)
+            // A row within a box is within those above it.
+            guard stay < 1 else { break }
             let depth = unsafe boxDepths[number]
-            path = unsafe depth + stay(row, box: number) * (path - depth)
+            path = depth + stay * (path - depth)
             number = unsafe Int(boxParents[number])
         }
         return path
