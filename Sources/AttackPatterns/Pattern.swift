@@ -243,7 +243,7 @@ public enum Pattern: String, CaseIterable, Sendable {
         let broadcast = broadcastFlood.strength(in: window, isAnomalous: isAnomalous)
         if broadcast >= 1 { return (.broadcastFlood, broadcast) }
         let spoofed = spoofing.strength(in: window, isAnomalous: isAnomalous)
-        let plain = strongest(of: window, isAnomalous) { $0.mayFence && $0 != excluded }
+        let plain = strongest(of: window, mayFence: true, excluding: excluded, isAnomalous)
         if spoofed >= 1 {
             // An address that it announced, and nobody else uses, hides no attack either.
             guard let plain, plain.strength >= fenceStrength,
@@ -254,7 +254,7 @@ public enum Pattern: String, CaseIterable, Sendable {
             return plain
         }
         return plain ?? takeover
-            ?? strongest(of: window, isAnomalous) { !$0.mayFence && $0 != excluded }
+            ?? strongest(of: window, mayFence: false, excluding: excluded, isAnomalous)
     }
 
     /// Whether so few packets bear others' addresses that they do not explain what else the sender
@@ -268,11 +268,26 @@ public enum Pattern: String, CaseIterable, Sendable {
     /// The strength of a takeover, which has no amount: that of a loud attack.
     private static let takeoverStrength: Float = 20
 
+    /// The patterns with a strength, in order: those that may be fenced, those of them that need
+    /// no unsolicited packet, of which most windows have none, and the others.
+    private static let candidates: (fenced: [Pattern], ofFlows: [Pattern], others: [Pattern]) = {
+        let all = allCases.filter { !$0.isTakeover && !$0.isIndicator }
+        let fenced = all.filter(\.mayFence)
+        let unsolicited = Set(scanOf.values).union(floodOf.values)
+            .subtracting([.verticalScan]).union([.osFingerprinting])
+        return (fenced, fenced.filter { !unsolicited.contains($0) }, all.filter { !$0.mayFence })
+    }()
+
     private static func strongest(
-        of window: Window, _ isAnomalous: (Feature) -> Bool, where counts: (Pattern) -> Bool
+        of window: Window, mayFence: Bool, excluding excluded: Pattern?,
+        _ isAnomalous: (Feature) -> Bool
     ) -> (pattern: Pattern, strength: Float)? {
+        let patterns =
+            !mayFence
+            ? candidates.others
+            : window.unsolicited.isEmpty ? candidates.ofFlows : candidates.fenced
         var best: (pattern: Pattern, strength: Float)?
-        for pattern in allCases where counts(pattern) {
+        for pattern in patterns where pattern != excluded {
             let strength = pattern.strength(in: window, isAnomalous: isAnomalous)
             // Earlier patterns are more specific; a later one must be clearly stronger.
             if strength >= 1, best.map({ strength > $0.strength * 3 }) ?? true {

@@ -138,9 +138,12 @@ public struct UnsolicitedCounts: Sendable, Equatable {
             - accepted(.reply, Column.acceptedReply)
     }
 
+    /// Whether there is none.
+    public var isEmpty: Bool { columns == SIMD16(repeating: 0) }
+
     /// The most frequent kind, and its count.
     public var dominant: (kind: UnsolicitedKind, count: Int)? {
-        guard columns != SIMD16(repeating: 0) else { return nil }
+        guard !isEmpty else { return nil }
         var best: (kind: UnsolicitedKind, count: Int)?
         for kind in UnsolicitedKind.allCases where self[kind] > best?.count ?? 0 {
             best = (kind, self[kind])
