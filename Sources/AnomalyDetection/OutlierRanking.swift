@@ -51,11 +51,17 @@ public struct OutlierRanking: Sendable {
     public static var mostByAnswers: Float { ForestLeans.weight }
 
     private var trainer: Trainer
-    private var model: Model?
+    /// What windows are compared with, by scale; empty before `fit`.
+    private var standards: [Standard] = []
     private let identities: IdentityMap
     private var best: [IPAddress: Entry] = [:]
     /// What each of them has to be compared with: an entry is large.
     private var standings: [IPAddress: Standing] = [:]
+
+    private struct Standard {
+        var node: GroupBaseline
+        var forest: IsolationForest
+    }
 
     private struct Standing {
         var score: Float
@@ -81,15 +87,20 @@ public struct OutlierRanking: Sendable {
 
     /// Fits the forest; returns false if no flow was opened, so there is nothing to rank.
     public mutating func fit() -> Bool {
-        model = try? trainer.finish(graph: CommunicationGraph(), provenance: Model.Provenance())
-        return model != nil
+        let model = try? trainer.finish(
+            graph: CommunicationGraph(), provenance: Model.Provenance())
+        standards =
+            model?.scales.compactMap { scale in
+                scale.baseline.groups[ScaleBaseline.node].map {
+                    Standard(node: $0, forest: scale.forest)
+                }
+            } ?? []
+        return !standards.isEmpty
     }
 
     /// Second pass, before `answer`.
     public mutating func rank(_ window: Window) {
-        guard let scaleModel = model?[window.scale],
-            let node = scaleModel.baseline.groups[ScaleBaseline.node]
-        else { return }
+        guard !standards.isEmpty else { return }
         let found = Pattern.ranked(window)
         let before = standings[window.subject]
         // A window with a weaker pattern than an earlier one need not be scored.
@@ -98,21 +109,22 @@ public struct OutlierRanking: Sendable {
         // Without a stronger pattern, only a higher score can replace an entry.
         let least =
             before.map { Entry.shape(strength) <= Entry.shape($0.strength) ? $0.score : 0 } ?? 0
-        let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
-        let row = RelativeVector.relative(transformed, to: node)
-        guard let score = scaleModel.forest.score(row, ifAtLeast: least) else { return }
-        var entry = Entry(
-            subject: window.subject, workload: "", score: score, pattern: found?.pattern,
-            strength: strength, window: found?.pattern.shown(window) ?? window,
+        let row = row(of: window)
+        guard let score = standards.span[window.scale.rawValue].forest.score(row, ifAtLeast: least)
+        else { return }
+        let rank = Entry.shape(strength) + score
+        guard before.map({ rank > $0.rank }) ?? true else { return }
+        let standard = standards[window.scale.rawValue]
+        best[window.subject] = Entry(
+            subject: window.subject,
+            workload: (window.identity ?? identities.identity(of: window.subject)).name,
+            score: score, pattern: found?.pattern, strength: strength,
+            window: found?.pattern.shown(window) ?? window,
             grounds: .ranked(
                 RankedWindow(
-                    window: window, row: row, node: node, forest: scaleModel.forest,
+                    window: window, row: row, node: standard.node, forest: standard.forest,
                     pattern: found?.pattern)))
-        guard before.map({ entry.rank > $0.rank }) ?? true else { return }
-        entry.workload = (window.identity ?? identities.identity(of: window.subject)).name
-        best[window.subject] = entry
-        standings[window.subject] = Standing(
-            score: score, strength: strength, rank: entry.rank)
+        standings[window.subject] = Standing(score: score, strength: strength, rank: rank)
         guard best.count > 2 * Self.entryLimit else { return }
         isCut = true
         best = Dictionary(
@@ -120,13 +132,16 @@ public struct OutlierRanking: Sendable {
         standings = standings.filter { best[$0.key] != nil }
     }
 
+    private func row(of window: Window) -> [Float] {
+        RelativeVector.relative(
+            RelativeVector.transformed(window.values, seconds: window.scale.seconds),
+            to: standards.span[window.scale.rawValue].node)
+    }
+
     /// The score of a window compared with all others, for time lines; nil before `fit`.
     public func score(_ window: Window) -> Float? {
-        guard let scaleModel = model?[window.scale],
-            let node = scaleModel.baseline.groups[ScaleBaseline.node]
-        else { return nil }
-        let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
-        return scaleModel.forest.score(RelativeVector.relative(transformed, to: node))
+        guard !standards.isEmpty else { return nil }
+        return standards.span[window.scale.rawValue].forest.score(row(of: window))
     }
 
     /// All addresses, most anomalous first.
@@ -145,16 +160,15 @@ public struct OutlierRanking: Sendable {
     /// - Returns: the number of entries that were answered.
     @discardableResult
     public mutating func answer(_ judge: (Entry) -> Bool?) -> Int {
-        guard let model else { return 0 }
         let answers = best.values.compactMap { entry -> ForestLeans.Answer? in
             guard let row = entry.row, let isAnomaly = judge(entry) else { return nil }
             return ForestLeans.Answer(row: row, isAnomaly: isAnomaly)
         }
-        let leans = Scale.allCases.map { ForestLeans(answers, of: model[$0].forest) }
+        let leans = standards.map { ForestLeans(answers, of: $0.forest) }
         for (subject, entry) in best {
             guard let row = entry.row else { continue }
-            let scale = entry.window.scale
-            best[subject]?.lean = leans[scale.rawValue].lean(of: row, in: model[scale].forest)
+            let scale = entry.window.scale.rawValue
+            best[subject]?.lean = leans[scale].lean(of: row, in: standards[scale].forest)
         }
         return answers.count
     }

@@ -39,21 +39,26 @@ package enum RelativeVector {
         _ transformed: Span<Float>, relativeTo group: GroupBaseline, to rows: inout [Float]
     ) {
         let demand = demand(transformed, beyond: group)
-        let measures = FeatureSchema.measures
-        for column in measures.indices {
-            let measure = measures[column]
-            let value = transformed[column]
-            let median = group.median[column]
-            let p99 = group.p99[column]
-            let share = (min(value, p99) - median) / (p99 - median + measure.resolution)
-            guard value > p99 else {
-                rows.append(max(share, -bound))
-                continue
+        let table = FeatureSchema.measures
+        // Spans need no look at the arrays for each value.
+        let (measures, medians) = (table.span, group.median.span)
+        let (p99s, tops) = (group.p99.span, group.largest.span)
+        rows.append(addingCapacity: measures.count) { (rows: inout OutputSpan<Float>) in
+            for column in measures.indices {
+                let measure = measures[column]
+                let value = transformed[column]
+                let median = medians[column]
+                let p99 = p99s[column]
+                let share = (min(value, p99) - median) / (p99 - median + measure.resolution)
+                guard value > p99 else {
+                    rows.append(max(share, -bound))
+                    continue
+                }
+                let largest = tops[column]
+                let tail = max(largest - p99, 0.001)
+                let place = share + (1 - share) * min((value - p99) / tail, 1)
+                rows.append(min(place + excess(value, measure, demand, largest), bound))
             }
-            let largest = group.largest[column]
-            let tail = max(largest - p99, 0.001)
-            let place = share + (1 - share) * min((value - p99) / tail, 1)
-            rows.append(min(place + excess(value, measure, demand, largest), bound))
         }
     }
 
