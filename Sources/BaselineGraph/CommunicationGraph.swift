@@ -154,25 +154,36 @@ public struct CommunicationGraph: Sendable, Equatable {
     /// times.
     public func arriving(since second: Int) -> [String: Int] {
         let unit = Self.unit(second)
-        var counts: [String: Int] = [:]
-        for (edge, seen) in edges where seen.first >= unit && isNamed(edge) {
-            counts[names[Int(edge.subject)], default: 0] += 1
-        }
+        var counts = counts(of: namedPairs { $0.first >= unit })
         counts[IdentityMap.outside] = nil
         return counts
     }
 
-    /// Whether an edge is between hosts, not wild cards or networks.
-    private func isNamed(_ edge: Edge) -> Bool {
-        edge.service != .any && edge.subject != Self.anyone && edge.peer != Self.anyone
-            && !names[Int(edge.subject)].hasPrefix("net:")
-            && !names[Int(edge.peer)].hasPrefix("net:")
+    /// The number of contacts of each host that has one, by name.
+    public var contactCounts: [String: Int] { counts(of: namedPairs { _ in true }) }
+
+    private func counts(of edges: [Edge]) -> [String: Int] {
+        var counts = [Int](repeating: 0, count: names.count)
+        for edge in edges { counts[Int(edge.subject)] += 1 }
+        var named: [String: Int] = [:]
+        for (name, count) in zip(names, counts) where count > 0 { named[name] = count }
+        return named
+    }
+
+    /// The edges between hosts, not wild cards or networks.
+    private func namedPairs(_ isMeant: (Sighting) -> Bool) -> [Edge] {
+        let isHost = names.enumerated().map {
+            $0.offset != Int(Self.anyone) && !$0.element.hasPrefix("net:")
+        }
+        return edges.compactMap { edge, seen in
+            edge.service != .any && isHost[Int(edge.subject)] && isHost[Int(edge.peer)]
+                && isMeant(seen) ? edge : nil
+        }
     }
 
     /// The edges between names, without those that contain a wild card or a network's name.
     public var namedEdges: [(subject: String, peer: String, service: Service)] {
-        edges.keys
-            .filter(isNamed)
+        namedPairs { _ in true }
             .map { (names[Int($0.subject)], names[Int($0.peer)], $0.service) }
             .sorted { ($0.0, $0.1, $0.2.rawValue) < ($1.0, $1.1, $1.2.rawValue) }
     }

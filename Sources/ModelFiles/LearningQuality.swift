@@ -44,8 +44,7 @@ public struct LearningQuality: Sendable, Equatable {
     public var workloads: [Workload]
 
     public init(_ model: Model) {
-        var contacts: [String: Int] = [:]
-        for edge in model.graph.namedEdges { contacts[edge.subject, default: 0] += 1 }
+        let contacts = model.graph.contactCounts
         let seconds = (model.provenance.last - model.provenance.first).wholeSeconds
         let names = Set(ModelReport.workloads(model)).union(contacts.keys)
             .union(model.provenance.inventory.workloads.map(\.name))
@@ -79,10 +78,13 @@ public struct LearningQuality: Sendable, Equatable {
         }
     }
 
+    /// The contacts of all workloads.
+    var contactCount: Int { workloads.reduce(0) { $0 + $1.contacts } }
+
     /// One line on all workloads.
     public var summary: String {
         let arriving = workloads.reduce(0) { $0 + $1.arriving }
-        let all = workloads.reduce(0) { $0 + $1.contacts }
+        let all = contactCount
         let leftOut = workloads.count(where: \.isLeftOut)
         return "\(workloads.count - leftOut - thin.count) of \(workloads.count) workloads well"
             + (leftOut > 0 ? ", \(leftOut) not learned" : "")

@@ -15,7 +15,9 @@ public enum ModelReport {
     private static let shownWorkloads = 20
 
     /// The model on one page; `withGraph` adds its contacts.
-    public static func text(_ model: Model, withGraph: Bool = false) -> String {
+    public static func text(
+        _ model: Model, _ quality: LearningQuality, withGraph: Bool = false
+    ) -> String {
         let provenance = model.provenance
         let seconds = Int64((provenance.last - provenance.first).wholeSeconds)
         let own = workloads(model)
@@ -30,8 +32,7 @@ public enum ModelReport {
             """,
             "  workloads      \(own.count): \(shown.joined(separator: ", "))\(more)",
             """
-              graph          \(model.graph.namedEdges.count) edges, \(model.graph.dnsNames.count) \
-            DNS names, \
+              graph          \(quality.contactCount) edges, \(model.graph.dnsNames.count) DNS names, \
             \(model.graph.outsideAddresses.count) outside addresses, \
             \(model.graph.links.count) interfaces
             """,
@@ -47,7 +48,6 @@ public enum ModelReport {
         }
         lines.append("  budget         " + budget(model))
         if let times = model.times { lines.append("  times          " + text(times)) }
-        let quality = LearningQuality(model)
         lines.append("  learned        " + quality.summary)
         lines += quality.thin.prefix(shownThin).map { "    thin         \($0)" }
         if quality.thin.count > shownThin {

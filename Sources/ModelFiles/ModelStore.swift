@@ -7,8 +7,13 @@ public import Workloads
 /// Reads and writes model files; they are written atomically.
 public enum ModelStore {
     /// Writes the model to a temporary file and renames it.
-    public static func write(_ model: Model, to path: String) throws {
-        try OutputFile.replace(path, with: model.encoded(), access: .everybody)
+    ///
+    /// - Returns: the model with the identifier of the file.
+    @discardableResult
+    public static func write(_ model: Model, to path: String) throws -> Model {
+        let bytes = model.encoded()
+        try OutputFile.replace(path, with: bytes, access: .everybody)
+        return model.identified(by: bytes)
     }
 
     /// Reads a model with its feedback, for judging traffic.

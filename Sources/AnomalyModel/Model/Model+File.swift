@@ -73,9 +73,11 @@ extension Model {
     }
 
     /// The model with the identifier that its file has.
-    public func identified() -> Model {
+    public func identified() -> Model { identified(by: encoded()) }
+
+    /// The same with a file that `encoded` returned.
+    package func identified(by bytes: [UInt8]) -> Model {
         var model = self
-        let bytes = encoded()
         model.identifier = bytes.suffix(Self.digestSize).prefix(8)
             .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         return model

@@ -2,7 +2,7 @@ import AnomalyDetection
 public import AnomalyModel
 import FeatureExtraction
 import FlowMetering
-import ModelFiles
+public import ModelFiles
 public import PacketCapture
 import PacketDecoding
 public import SystemSupport
@@ -27,9 +27,10 @@ public struct Training {
     /// Threads that read, count and learn, from 1 to 3; the model is the same.
     public var threads = CaptureThreads.usual
 
-    /// A model, and remarks on its training.
+    /// A model, which has no identifier yet, and remarks on its training.
     public struct Outcome {
         public var model: Model
+        public var quality: LearningQuality
         public var warnings: [CaptureWarning]
         /// What an operator should know before trusting the model.
         public var advice: [String]
@@ -111,11 +112,12 @@ public struct Training {
             falseAlarmsPerDay * (budgetIsPerWorkload ? Double(trainer.workloadCount) : 1)
         provenance.inventoryDigest = try digest()
         provenance.inventory = noted.inventory
-        let (fitted, setAside) = try trainer.fitted(graph: graph, provenance: provenance)
-        let model = fitted.identified()
+        let (model, setAside) = try trainer.fitted(graph: graph, provenance: provenance)
+        let quality = LearningQuality(model)
         return Outcome(
-            model: model, warnings: first.warnings,
-            advice: first.remarks + warnings(suspects) + SetAside.lines(setAside) + advice(model))
+            model: model, quality: quality, warnings: first.warnings,
+            advice: first.remarks + warnings(suspects) + SetAside.lines(setAside)
+                + advice(model, quality))
     }
 
     private func digest() throws -> String {
@@ -137,7 +139,7 @@ public struct Training {
         ]
     }
 
-    private func advice(_ model: Model) -> [String] {
+    private func advice(_ model: Model, _ quality: LearningQuality) -> [String] {
         var advice: [String] = []
         let seconds =
             Int64((model.provenance.last - model.provenance.first).wholeSeconds)
@@ -149,7 +151,6 @@ public struct Training {
                 """
                     + " or more, preferably a day")
         }
-        let quality = LearningQuality(model)
         let least = ScaleBaseline.leastWindows[.short] ?? 0
         let thin = quality.thin.filter { $0.windows < least }.map(\.name)
         if !thin.isEmpty {

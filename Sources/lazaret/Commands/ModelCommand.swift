@@ -22,7 +22,8 @@ struct ModelCommand: ParsableCommand {
         func run() throws {
             let model = try ModelStore.read(model)
             try Output.write(
-                manifest ? model.manifest : ModelReport.text(model, withGraph: true), to: nil)
+                manifest ? model.manifest : ModelReport.text(
+                    model, LearningQuality(model), withGraph: true), to: nil)
         }
     }
 
@@ -63,10 +64,10 @@ struct ModelCommand: ParsableCommand {
                 to: model, inventory: try inventory.read() ?? model.provenance.inventory)
             guard !Interruption.isRequested else { throw CaptureError.interrupted }
             try checkUnchanged(model)
-            try ModelStore.write(approved, to: output)
+            let written = try ModelStore.write(approved, to: output)
             let lines =
                 accepted.map { "+ \($0)" } + [
-                    "\(output): model \(approved.identified().identifier)"
+                    "\(output): model \(written.identifier)"
                 ]
             try Output.write(lines.map(\.printable).joined(separator: "\n") + "\n", to: nil)
             if reviewed.volumeCount > 0 {

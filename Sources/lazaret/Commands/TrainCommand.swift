@@ -46,8 +46,8 @@ struct TrainCommand: ParsableCommand {
         training.excludesSuspects = excludeSuspects
         let outcome = try training.run(progress: ProgressReport(label: "training"))
         for warning in outcome.warnings { Output.warn("\(warning)") }
-        try ModelStore.write(outcome.model, to: output)
-        try Output.write(ModelReport.text(outcome.model), to: nil)
+        let model = try ModelStore.write(outcome.model, to: output)
+        try Output.write(ModelReport.text(model, outcome.quality), to: nil)
         for line in outcome.advice { Output.warn(line) }
     }
 }
