@@ -72,6 +72,7 @@ extension WindowTracker {
     }
 
     /// The slot of an address's owner, or of another host that uses the address.
+    @inline(__always)
     func current(_ address: IPAddress, _ isContested: Bool) -> Int? {
         isContested ? contested[address] : slots[address]
     }
@@ -158,6 +159,7 @@ extension WindowTracker {
             <= Self.transientHostFlows
     }
 
+    @inline(__always)
     func isCurrent(_ slot: Int) -> Bool {
         hosts[slot].isLive && current(hosts[slot].address, hosts[slot].isContested) == slot
     }

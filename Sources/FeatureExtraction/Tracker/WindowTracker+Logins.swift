@@ -90,7 +90,7 @@ extension WindowTracker {
         if isNew { now[.flows] &+= Counters.high }
         let client = hosts[slot].address
         noteLogin(of: client, at: server)
-        guard isRefused, !isNew, graph != nil, hosts[slot].resolved.place != .outside else {
+        guard isRefused, !isNew, hasGraph, hosts[slot].resolved.place != .outside else {
             return
         }
         // Clients of a server that refuses several of them have done nothing: it lost their

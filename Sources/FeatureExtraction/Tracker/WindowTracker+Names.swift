@@ -30,7 +30,7 @@ extension WindowTracker {
                 let isFresh =
                     isLong && isNew && hosts[slot].longNames.note(packet.dns.nameDigest)
                 // The usual server asks that of the domain: any other may answer for all domains.
-                if isLong, isAskedOfUsual, graph != nil,
+                if isLong, isAskedOfUsual, hasGraph,
                     hosts[slot].longDomains.areFew(below: packet.dns.domain, isNew: isFresh)
                 {
                     length = Self.ordinaryName
@@ -48,9 +48,10 @@ extension WindowTracker {
 
     /// Whether nobody but a site, or the operator of a content network, sees the questions for a
     /// name.
+    @inline(__always)
     private func isOfNobody(_ question: DNSMessage) -> Bool {
         question.isLocal
-            || question.domain != 0 && graph != nil
+            || question.domain != 0 && hasGraph
                 && Self.operatedDomains.contains(question.domain)
     }
 

@@ -109,6 +109,7 @@ extension WindowTracker {
     }
 
     /// The key of a host's station and a service.
+    @inline(__always)
     private func stationKey(of slot: Int, _ port: UInt16) -> UInt64? {
         let service = DistinctWindow.mix(UInt64(port) + 1)
         if hosts[slot].port != 0 { return UInt64(hosts[slot].port) << 48 ^ service }

@@ -136,7 +136,7 @@ extension WindowTracker {
         }
         // Traffic to known peers is often periodic, so only the regularity of unknown peers counts.
         let isStrange =
-            graph == nil
+            !hasGraph
             // DNS and NTP are often periodic.
             ? peer.place == .outside && packet.destinationPort != 53
                 && packet.destinationPort != 123

@@ -36,6 +36,7 @@ extension WindowTracker {
 
     /// Whether a packet comes from the very host that it is addressed to, whatever its source
     /// address.
+    @inline(__always)
     func isToItself(_ packet: Packet) -> Bool {
         guard let slot = slots[packet.destination] else { return false }
         if packet.port != 0, packet.packetType != .outgoing, hosts[slot].port != 0 {
@@ -118,6 +119,7 @@ extension WindowTracker {
     }
 
     /// Whether a packet accepts a connection that another host asked for.
+    @inline(__always)
     func accepts(_ packet: Packet, _ update: FlowUpdate) -> Bool {
         guard packet.ipProtocol == 6, packet.tcpFlags & 0x12 == 0x12,
             let slot = liveSlot(update.tag)

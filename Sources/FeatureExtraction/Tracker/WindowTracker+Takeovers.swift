@@ -10,6 +10,7 @@ extension WindowTracker {
     private static let announcedLimit = 65_536
 
     /// Where a frame came from.
+    @inline(__always)
     func station(of packet: Packet) -> Station {
         // Some captures have a second view of other hosts' frames, as they go out.
         if packet.port != 0, packet.packetType == .outgoing, !ports.isOfPort(packet.sourceMAC),
@@ -22,6 +23,7 @@ extension WindowTracker {
     }
 
     /// Whether a packet's source was first announced elsewhere, and may not be shared.
+    @inline(__always)
     func isHeldElsewhere(_ packet: Packet) -> Bool {
         guard let holder = announced[packet.source] else { return false }
         let station = station(of: packet)
@@ -78,6 +80,7 @@ extension WindowTracker {
     }
 
     /// Whether kernel, configuration, training or engine let a station announce an address.
+    @inline(__always)
     private func isRightful(_ station: Station, _ address: IPAddress) -> Bool {
         if station.port != 0 {
             let owner = ports.owner(of: address)
@@ -87,6 +90,7 @@ extension WindowTracker {
         return links.isKnown(station.mac, toHave: address) || mayShare(address, station)
     }
 
+    @inline(__always)
     private func mayShare(_ address: IPAddress, _ station: Station) -> Bool {
         guard !sharers.isEmpty else { return false }
         return station.port != 0

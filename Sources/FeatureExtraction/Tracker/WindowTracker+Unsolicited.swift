@@ -109,6 +109,7 @@ extension WindowTracker {
 
     /// Whether an answer goes to the MAC address of another host, which then asked in this one's
     /// name. Answers by way of a router go to the router's.
+    @inline(__always)
     func isToAnotherHost(_ answer: Packet, _ slot: Int) -> Bool {
         answer.port == 0 && hosts[slot].port == 0 && hosts[slot].mac != .zero
             && answer.destinationMAC != hosts[slot].mac
@@ -154,6 +155,7 @@ extension WindowTracker {
     }
 
     /// The slot of a flow's tag, if it still belongs to the same host.
+    @inline(__always)
     func liveSlot(_ tag: UInt32) -> Int? {
         let slot = Int(tag & Self.slotMask) - 1
         guard slot >= 0, slot < hosts.count, hosts[slot].isLive,

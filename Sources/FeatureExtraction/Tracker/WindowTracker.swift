@@ -149,6 +149,9 @@ public struct WindowTracker: Sendable {
         }
     }
 
+    /// Whether there is a baseline; a comparison with nil would copy the graph.
+    var hasGraph: Bool { if case .some = graph { true } else { false } }
+
     /// Number of hosts that are watched now.
     public var hostCount: Int { slots.count + contested.count }
 
@@ -363,7 +366,7 @@ public struct WindowTracker: Sendable {
                 hosts[slot].awaited.noteAnswer(update.start)
             }
             if update.events.contains(.refused) {
-                if update.tag & Self.newEdgeBit == 0, graph != nil {
+                if update.tag & Self.newEdgeBit == 0, hasGraph {
                     let (isDown, outage) = noteRefusal(packet, slot)
                     if isDown { now[.logins] &+= Counters.high }
                     failed = outage

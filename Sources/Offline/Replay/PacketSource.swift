@@ -116,8 +116,12 @@ struct PacketSource: ~Copyable, BatchSource {
                 meter = FlowMeter(options: meter.options)
                 batch.add(.clockSetBack)
             }
-            while let change = names.next(at: time) { batch.add(.names(change)) }
-            while let change = ports.next(at: time) { batch.add(.ports(change)) }
+            while names.hasChanges, let change = names.next(at: time) {
+                batch.add(.names(change))
+            }
+            while ports.hasChanges, let change = ports.next(at: time) {
+                batch.add(.ports(change))
+            }
             batch.count += 1
         }
         meter.observe(&batch.packets, &batch.updates, isMetered..<batch.count)
@@ -128,10 +132,7 @@ struct PacketSource: ~Copyable, BatchSource {
     private mutating func read(into packet: inout Packet) throws(CaptureError) -> Bool {
         if recorded?.next(into: &packet) ?? false { return true }
         while let frame = try capture.next() {
-            if capture.hasNews {
-                if capture.hasNotes { addNotes() }
-                if capture.hasPorts { ports.add(capture.takePorts()) }
-            }
+            if capture.hasNews { takeNews() }
             decode(frame, into: &packet)
             if counts.packetCount & 0x3FF == 0, Interruption.isRequested { throw .interrupted }
             if forwarded.isRepeat(packet) { continue }
@@ -144,9 +145,12 @@ struct PacketSource: ~Copyable, BatchSource {
         return recorded?.next(into: &packet) ?? false
     }
 
-    private mutating func addNotes() {
-        names.add(capture.takeNotes())
-        if names.isRecording, recorded == nil { recorded = RecordedPackets() }
+    private mutating func takeNews() {
+        if capture.hasNotes {
+            names.add(capture.takeNotes())
+            if names.isRecording, recorded == nil { recorded = RecordedPackets() }
+        }
+        if capture.hasPorts { ports.add(capture.takePorts()) }
     }
 
     private mutating func decode(_ frame: CapturedFrame, into packet: inout Packet) {

@@ -25,6 +25,8 @@ struct RecordedNames {
     private var handovers: [Handover] = []
     private var first = 0
     private var isSorted = true
+    /// Whether a change may be due: for one look at each packet.
+    private(set) var hasChanges = false
     private var networkChanges = 0
     /// The bytes stored for each address that has a holder.
     private var sizes: [IPAddress: Int] = [:]
@@ -93,6 +95,7 @@ struct RecordedNames {
             if !rest.isEmpty { fresh.append(rest) }
         }
         ready = fresh.reversed() + ready
+        hasChanges = true
     }
 
     private mutating func show(_ notes: [String]) {
@@ -122,7 +125,10 @@ struct RecordedNames {
     /// The next change that holds at `time`; nil if all have been returned.
     mutating func next(at time: Timestamp) -> WorkloadChange? {
         if let change = ready.popLast() { return change }
-        guard first < handovers.count else { return nil }
+        guard first < handovers.count else {
+            hasChanges = false
+            return nil
+        }
         if !isSorted {
             handovers.sort { $0.time < $1.time }
             isSorted = true

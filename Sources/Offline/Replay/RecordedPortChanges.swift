@@ -10,9 +10,12 @@ struct RecordedPortChanges {
     /// Ports whose end is later than the packets so far, the next one last.
     private var leaving: [(time: Timestamp, port: UInt32)] = []
     private var isSorted = true
+    /// Whether a change may be due: for one look at each packet.
+    private(set) var hasChanges = false
 
     /// Adds the descriptions that were read.
     mutating func add(_ notes: [RecordedPort]) {
+        hasChanges = hasChanges || !notes.isEmpty
         for note in notes {
             if let time = note.goneTime {
                 leaving.append((time, note.number))
@@ -35,7 +38,10 @@ struct RecordedPortChanges {
             ready.gone.append(next.port)
             leaving.removeLast()
         }
-        guard !ready.isEmpty else { return nil }
+        guard !ready.isEmpty else {
+            hasChanges = !leaving.isEmpty
+            return nil
+        }
         defer { ready = PortChange() }
         return ready
     }

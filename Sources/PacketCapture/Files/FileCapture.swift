@@ -70,8 +70,10 @@ public final class FileCapture {
         }
     }
 
-    /// Whether there may be notes or ports to take: for one look at each frame.
-    public private(set) var hasNews = false
+    /// Whether there may be notes or ports to take: for one look at each frame, by whoever calls
+    /// `next`.
+    public var hasNews: Bool { unsafe isNews }
+    @exclusivity(unchecked) private var isNews = false
 
     /// Whether there are monitors' notes from name blocks before the frames of the latest batch.
     public private(set) var hasNotes = false
@@ -137,7 +139,7 @@ public final class FileCapture {
             guard kept.count > 0 else { continue }
             counters.packets &+= UInt64(kept.count)
             hasNotes = readers.contains { !$0.notes.isEmpty }
-            hasNews = hasNotes || hasPorts
+            unsafe isNews = hasNotes || hasPorts
             return unsafe kept
         }
     }
