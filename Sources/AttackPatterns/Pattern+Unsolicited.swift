@@ -23,13 +23,13 @@ extension Pattern {
         return window
     }
 
-    static let scanOf: [UnsolicitedKind: Pattern] = [
+    private static let scanOf: [UnsolicitedKind: Pattern] = [
         .null: .nullScan, .fin: .finScan, .xmas: .xmasScan, .maimon: .maimonScan, .ack: .ackScan,
         .synAck: .synAckScan, .invalid: .invalidFlagsScan, .fragmentedHeader: .fragmentedScan,
         .reply: .verticalScan,
     ]
 
-    static let floodOf: [UnsolicitedKind: Pattern] = [
+    private static let floodOf: [UnsolicitedKind: Pattern] = [
         .null: .nullFlood, .fin: .finFlood, .maimon: .finFlood, .xmas: .xmasFlood,
         .ack: .ackFlood, .synAck: .synAckFlood, .reset: .rstFlood, .invalid: .invalidFlagsFlood,
         .reply: .replyFlood, .icmpReply: .replyFlood, .fragment: .fragmentFlood,

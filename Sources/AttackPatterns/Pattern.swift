@@ -269,14 +269,19 @@ public enum Pattern: String, CaseIterable, Sendable {
     private static let takeoverStrength: Float = 20
 
     /// The patterns with a strength, in order: those that may be fenced, those of them that need
-    /// no unsolicited packet, of which most windows have none, and the others.
-    private static let candidates: (fenced: [Pattern], ofFlows: [Pattern], others: [Pattern]) = {
-        let all = allCases.filter { !$0.isTakeover && !$0.isIndicator }
-        let fenced = all.filter(\.mayFence)
-        let unsolicited = Set(scanOf.values).union(floodOf.values)
-            .subtracting([.verticalScan]).union([.osFingerprinting])
-        return (fenced, fenced.filter { !unsolicited.contains($0) }, all.filter { !$0.mayFence })
-    }()
+    /// no unsolicited packet, and the others.
+    private static let candidates:
+        (
+            fenced: [Pattern], withoutUnsolicited: [Pattern], others: [Pattern]
+        ) = {
+            let all = allCases.filter { !$0.isTakeover && !$0.isIndicator }
+            let fenced = all.filter(\.mayFence)
+            let needUnsolicited: Set<Feature> = [.unsolicited, .unsolicitedTargets]
+            return (
+                fenced, fenced.filter { !needUnsolicited.contains($0.measure) },
+                all.filter { !$0.mayFence }
+            )
+        }()
 
     private static func strongest(
         of window: Window, mayFence: Bool, excluding excluded: Pattern?,
@@ -285,7 +290,8 @@ public enum Pattern: String, CaseIterable, Sendable {
         let patterns =
             !mayFence
             ? candidates.others
-            : window.unsolicited.isEmpty ? candidates.ofFlows : candidates.fenced
+            // As in most windows.
+            : window.unsolicited.isEmpty ? candidates.withoutUnsolicited : candidates.fenced
         var best: (pattern: Pattern, strength: Float)?
         for pattern in patterns where pattern != excluded {
             let strength = pattern.strength(in: window, isAnomalous: isAnomalous)

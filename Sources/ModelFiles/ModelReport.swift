@@ -32,7 +32,8 @@ public enum ModelReport {
             """,
             "  workloads      \(own.count): \(shown.joined(separator: ", "))\(more)",
             """
-              graph          \(quality.contactCount) edges, \(model.graph.dnsNames.count) DNS names, \
+              graph          \(quality.contactCount) edges, \
+            \(model.graph.dnsNames.count) DNS names, \
             \(model.graph.outsideAddresses.count) outside addresses, \
             \(model.graph.links.count) interfaces
             """,

@@ -138,7 +138,7 @@ public struct UnsolicitedCounts: Sendable, Equatable {
             - accepted(.reply, Column.acceptedReply)
     }
 
-    /// Whether there is none.
+    /// Whether there is no such packet, and no answer to one.
     public var isEmpty: Bool { columns == SIMD16(repeating: 0) }
 
     /// The most frequent kind, and its count.

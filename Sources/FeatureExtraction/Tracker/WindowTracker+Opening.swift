@@ -7,6 +7,9 @@ import Workloads
 
 /// Flows that hosts open.
 extension WindowTracker {
+    /// Whether there is a baseline; a comparison with nil would copy the graph.
+    var hasGraph: Bool { if case .some = graph { true } else { false } }
+
     mutating func open(_ packet: Packet, _ update: FlowUpdate) -> UInt32? {
         if update.flow >= 0, Int(update.flow) < progress.count {
             progress[Int(update.flow)].finish()

@@ -149,9 +149,6 @@ public struct WindowTracker: Sendable {
         }
     }
 
-    /// Whether there is a baseline; a comparison with nil would copy the graph.
-    var hasGraph: Bool { if case .some = graph { true } else { false } }
-
     /// Number of hosts that are watched now.
     public var hostCount: Int { slots.count + contested.count }
 

@@ -11,10 +11,12 @@ public final class FileCapture {
     private let ports = RecordedPorts()
     private let filter: PacketFilter?
     private var counters = CaptureStatistics()
-    /// The batch from which `next` returns frames, and the place in it. Only `next` uses them: a
-    /// check of exclusive access at run time would cost as much as the rest of it.
+    /// The batch from which `next` returns frames, the place in it, and what `hasNews` returns. Who
+    /// calls one calls the other: a check of exclusive access at run time would cost as much as the
+    /// rest of them.
     @exclusivity(unchecked) private var batch: UnsafeMutableBufferPointer<CapturedFrame>
     @exclusivity(unchecked) private var position = 0
+    @exclusivity(unchecked) private var isNews = false
     private let merged: UnsafeMutableBufferPointer<CapturedFrame>
 
     /// Opens all files and reads their headers; `-` is standard input.
@@ -70,10 +72,8 @@ public final class FileCapture {
         }
     }
 
-    /// Whether there may be notes or ports to take: for one look at each frame, by whoever calls
-    /// `next`.
+    /// Whether there may be notes or ports to take, for a look after each frame.
     public var hasNews: Bool { unsafe isNews }
-    @exclusivity(unchecked) private var isNews = false
 
     /// Whether there are monitors' notes from name blocks before the frames of the latest batch.
     public private(set) var hasNotes = false

@@ -22,8 +22,10 @@ struct ModelCommand: ParsableCommand {
         func run() throws {
             let model = try ModelStore.read(model)
             try Output.write(
-                manifest ? model.manifest : ModelReport.text(
-                    model, LearningQuality(model), withGraph: true), to: nil)
+                manifest
+                    ? model.manifest
+                    : ModelReport.text(
+                        model, LearningQuality(model), withGraph: true), to: nil)
         }
     }
 
