@@ -126,7 +126,8 @@ extension Verdict {
             return inWindow(window.loginServiceContact) ?? inWindow(window.lastContact)
         default: isOwn = { _ in true }
         }
-        return [window.lastContact, window.contact].lazy.compactMap(inWindow).first(where: isOwn)
+        if let last = inWindow(window.lastContact), isOwn(last) { return last }
+        return inWindow(window.contact).flatMap { isOwn($0) ? $0 : nil }
     }
 
     private func inWindow(_ contact: Contact) -> Contact? {

@@ -1,6 +1,5 @@
 import AnomalyModel
 public import FeatureExtraction
-import IsolationForest
 public import NetworkAddresses
 
 extension Detector {

@@ -1,7 +1,6 @@
 import AnomalyModel
 import AttackPatterns
 public import FeatureExtraction
-import IsolationForest
 import SenderAttribution
 import Workloads
 

@@ -1,7 +1,6 @@
 import AnomalyModel
 import AttackPatterns
 import FeatureExtraction
-import IsolationForest
 import NetworkAddresses
 import SenderAttribution
 import Workloads

@@ -58,7 +58,7 @@ extension Detector {
                         feature: found.pattern.measure, value: Float(found.count),
                         baselineMedian: Float(found.usual), baselineP99: Float(found.usual),
                         baselineLargest: Float(found.usual), share: 0, text: $0)
-                }), against: window)
+                }), received: Boxed(wrappedValue: window))
     }
 
     /// "4990 senders; 12 of 5012 packets from known senders, 300 with addresses of others".

@@ -1,7 +1,6 @@
 public import AnomalyModel
 import AttackPatterns
 public import FeatureExtraction
-import IsolationForest
 public import NetworkAddresses
 public import RuntimeEvents
 import SenderAttribution
@@ -173,11 +172,10 @@ public struct Detector: Sendable {
         _ window: Window, _ identity: Identity, _ comparison: Comparison?
     ) -> Verdict? {
         guard let comparison else { return nil }
-        let scaleModel = model[window.scale]
         let group = (name: comparison.name, baseline: comparison.baseline)
         let transformed = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
         let excess = RelativeVector.excess(transformed, over: group.baseline)
-        let isAnomalous = scaleModel.covers(window) && excess.contains { $0 >= 1 }
+        let isAnomalous = model[window.scale].covers(window) && excess.contains { $0 >= 1 }
         guard isAnomalous || window.takeover != nil || window.outage != nil else { return nil }
         var found = omitted.contains(.patterns) ? nil : pattern(in: window, excess)
         if let found, found.pattern.isRule {
@@ -192,11 +190,7 @@ public struct Detector: Sendable {
         if let shared, found?.pattern.mayFence != true {
             found = (shared.pattern, shared.strength)
         }
-        let identities = identities
-        let slow =
-            omitted.contains(.patterns)
-            ? nil
-            : slowScans.note(window) { identities.identity(of: $0).place == .inside }
+        let slow = omitted.contains(.patterns) ? nil : slowScans.note(window, identities)
         if let slow, found?.pattern.mayFence != true {
             return slowVerdict(window, identity, group, excess, slow)
         }
@@ -209,9 +203,11 @@ public struct Detector: Sendable {
         }
         scoredCount += 1
         let row = RelativeVector.relative(transformed, to: group.baseline)
-        let score = scaleModel.forest.score(row)
+        let score = model[window.scale].forest.score(row)
         scoreCounts[min(19, max(0, Int(score * 20)))] &+= 1
-        guard score >= scaleModel.threshold || omitted.contains(.forest) else { return nil }
+        guard score >= model[window.scale].threshold || omitted.contains(.forest) else {
+            return nil
+        }
         // More of the usual traffic without a clear pattern is a busy hour, not an attack.
         let isMore = Feature.allCases.allSatisfy { excess[$0.rawValue] < 1 || $0.isVolume }
         guard found != nil || !isMore else { return nil }

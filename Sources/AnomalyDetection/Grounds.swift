@@ -1,7 +1,6 @@
 import AnomalyModel
 import AttackPatterns
 import FeatureExtraction
-import IsolationForest
 
 /// What the reasons of a verdict rest on.
 ///
@@ -33,7 +32,7 @@ struct JudgedWindow: Sendable {
     var excess: [Float]
     /// `[Feature.count]`, as the forest scored it.
     var row: [Float]
-    var forest: IsolationForest
+    var forest: SharedForest
     /// The feature that measures the pattern: if it exceeds the clean range, it comes first.
     var measure: Feature?
     /// Follows the first reason's text.

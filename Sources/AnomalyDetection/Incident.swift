@@ -172,9 +172,12 @@ public struct IncidentTracker: Sendable {
 
     /// Adds a verdict.
     ///
+    /// - Parameter eventID: is needed only if it begins an incident.
     /// - Returns: whether it raises an alert: the first of its pattern and level, and then one for
     ///   each window's length that it continues.
-    public mutating func observe(_ verdict: Verdict, eventID: String) -> Bool {
+    public mutating func observe(
+        _ verdict: Verdict, eventID: @autoclosure () -> String
+    ) -> Bool {
         merge(verdict, eventID)
         let key = AlertKey(
             offender: Key(offender: verdict.subject, target: verdict.protects),
@@ -201,7 +204,7 @@ public struct IncidentTracker: Sendable {
         }
     }
 
-    private mutating func merge(_ verdict: Verdict, _ eventID: String) {
+    private mutating func merge(_ verdict: Verdict, _ eventID: () -> String) {
         let window = verdict.window
         let usesOthers = verdict.pattern == .spoofing || verdict.pattern?.isTakeover == true
         let link = usesOthers ? window.mac : nil
@@ -223,7 +226,7 @@ public struct IncidentTracker: Sendable {
             lastSecond: window.endSecond, verdictCount: 1, level: verdict.level,
             firstQuarantineSecond: verdict.level == .quarantine ? window.endSecond : nil,
             patterns: verdict.pattern.map { [$0: verdict] } ?? [:], strongest: verdict,
-            eventID: eventID)
+            eventID: eventID())
         incident.add(targetsOf: verdict)
         incident.add(verdict.runtimeEvents)
         open[key] = incident

@@ -60,7 +60,7 @@ public struct OutlierRanking: Sendable {
 
     private struct Standard {
         var node: GroupBaseline
-        var forest: IsolationForest
+        var forest: SharedForest
     }
 
     private struct Standing {
@@ -110,7 +110,7 @@ public struct OutlierRanking: Sendable {
         let least =
             before.map { Entry.shape(strength) <= Entry.shape($0.strength) ? $0.score : 0 } ?? 0
         let row = row(of: window)
-        guard let score = standards.span[window.scale.rawValue].forest.score(row, ifAtLeast: least)
+        guard let score = standards.span[window.scale.rawValue].forest.value.score(row, ifAtLeast: least)
         else { return }
         let rank = Entry.shape(strength) + score
         guard before.map({ rank > $0.rank }) ?? true else { return }
@@ -164,11 +164,11 @@ public struct OutlierRanking: Sendable {
             guard let row = entry.row, let isAnomaly = judge(entry) else { return nil }
             return ForestLeans.Answer(row: row, isAnomaly: isAnomaly)
         }
-        let leans = standards.map { ForestLeans(answers, of: $0.forest) }
+        let leans = standards.map { ForestLeans(answers, of: $0.forest.value) }
         for (subject, entry) in best {
             guard let row = entry.row else { continue }
             let scale = entry.window.scale.rawValue
-            best[subject]?.lean = leans[scale].lean(of: row, in: standards[scale].forest)
+            best[subject]?.lean = leans[scale].lean(of: row, in: standards[scale].forest.value)
         }
         return answers.count
     }
@@ -195,7 +195,7 @@ struct RankedWindow: Sendable {
     /// `[Feature.count]`, as the forest scored it.
     var row: [Float]
     var node: GroupBaseline
-    var forest: IsolationForest
+    var forest: SharedForest
     var pattern: Pattern?
 
     /// The pattern's rule, and the three features with the greatest weight.

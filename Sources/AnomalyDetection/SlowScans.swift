@@ -1,6 +1,7 @@
 import AttackPatterns
 import FeatureExtraction
 import NetworkAddresses
+import Workloads
 
 /// Remembers which new ports a host tried, for a day: a scan that waits minutes between its
 /// probes never has enough of them in one window.
@@ -57,7 +58,7 @@ struct SlowScans: Sendable {
     /// ports. A contact outside besides hides none.
     ///
     /// - Returns: nil unless these contacts complete a number of ports to report.
-    mutating func note(_ window: Window, isInside: (IPAddress) -> Bool = { _ in true }) -> Scan? {
+    mutating func note(_ window: Window, _ identities: IdentityMap) -> Scan? {
         guard window.scale == .short, window[.newEdges] >= 1,
             window[.newEdgeFailed] * 2 >= window[.newEdges], !window.isContested
         else { return nil }
@@ -66,7 +67,8 @@ struct SlowScans: Sendable {
         let contacts = last.filter {
             $0.ipProtocol == 6 && $0.port != 0 && $0.second > host.second
                 && $0.second >= window.startSecond
-                && (window[.newOutsidePeers] == 0 || isInside($0.address))
+                && (window[.newOutsidePeers] == 0
+                    || identities.identity(of: $0.address).place == .inside)
         }
         guard let second = contacts.map(\.second).max() else { return nil }
         host.second = second

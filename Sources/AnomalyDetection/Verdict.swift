@@ -28,7 +28,7 @@ public struct Verdict: Sendable {
         public var text: String
     }
 
-    public var window: Window
+    @Boxed public var window: Window
     /// The workload's name, `outside`, or the address.
     public var workload: String
     /// Whether the subject is in the inventory or the baseline.
@@ -52,7 +52,8 @@ public struct Verdict: Sendable {
     var headline: String?
     /// What a target received, in a verdict on packets whose senders are not known, or are many;
     /// the subject is then unspecified.
-    public var against: TargetWindow?
+    public var against: TargetWindow? { received?.wrappedValue }
+    var received: Boxed<TargetWindow>?
     /// The evidence of the minutes before, if they raised this verdict; nil: this window alone did.
     public var running: RunningEvidence?
 

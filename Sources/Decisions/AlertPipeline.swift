@@ -52,15 +52,14 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
     ///   reported nevertheless.
     package mutating func process(_ found: Verdict, mayAlert: Bool = true) -> Result {
         let verdict = withRuntimeEvents(found)
-        let eventID = Self.eventID(verdict)
         let (outcomes, rule) = decider.decide(
-            Self.request(verdict, eventID),
+            Self.request(verdict),
             about: verdict.subject, link: verdict.window.mac, port: verdict.port?.name)
-        let isWorthAlert = incidents.observe(verdict, eventID: eventID)
+        let isWorthAlert = incidents.observe(verdict, eventID: Self.eventID(verdict))
         guard makesEvents else { return Result(outcomes: outcomes, events: []) }
         var events: [Event] = []
         if isWorthAlert && mayAlert || outcomes.contains(where: \.decision.isFence) {
-            events.append(alert(verdict, eventID, rule))
+            events.append(alert(verdict, rule))
         }
         let isSuppressed = isWorthAlert && events.isEmpty
         events += outcomes.map(event)
@@ -77,10 +76,8 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         return verdict
     }
 
-    private func alert(
-        _ verdict: Verdict, _ eventID: String, _ rule: QuarantineRule?
-    ) -> Event {
-        var alert = Event.Alert(verdict, identifier: eventID, modelID: modelID)
+    private func alert(_ verdict: Verdict, _ rule: QuarantineRule?) -> Event {
+        var alert = Event.Alert(verdict, identifier: Self.eventID(verdict), modelID: modelID)
         // Of several interfaces, the port by which its packets came.
         alert.origin = origin ?? alert.attribution?.portName.map(Event.Alert.Origin.interface)
         alert.captureFile = sliceFolder.flatMap { folder in
@@ -110,13 +107,13 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
 
     /// The rule that a verdict requests: against its offender, or for a target of which only the
     /// target is known; nil: none.
-    private static func request(_ verdict: Verdict, _ eventID: String) -> EnforcementRequest? {
+    private static func request(_ verdict: Verdict) -> EnforcementRequest? {
         if let target = verdict.protects, verdict.isOfNewFlows {
             let reasons = verdict.reasons
             return EnforcementRequest(
                 time: end(of: verdict), window: .seconds(verdict.window.scale.seconds),
                 target: target, score: Double(verdict.score), threshold: Double(verdict.threshold),
-                eventID: eventID, reason: verdict.summary(reasons),
+                eventID: eventID(verdict), reason: verdict.summary(reasons),
                 features: featureNames(of: reasons))
         }
         guard verdict.level == .quarantine else { return nil }
@@ -129,7 +126,7 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
             port: verdict.port, isProven: !verdict.window.evidence.mayBeForged,
             target: verdict.target, workload: verdict.workload, score: Double(verdict.score),
             threshold: Double(verdict.threshold), isFarBeyond: verdict.isFarBeyond,
-            eventID: eventID, reason: verdict.summary(reasons),
+            eventID: eventID(verdict), reason: verdict.summary(reasons),
             features: featureNames(of: reasons))
         request.evidence = verdict.window.evidence.rawValue
         request.isAtUnnamedPort =

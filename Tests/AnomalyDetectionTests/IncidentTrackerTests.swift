@@ -24,6 +24,30 @@ struct IncidentTrackerTests {
         verdicts.enumerated().map { tracker.observe($1, eventID: "e\($0)") }
     }
 
+    /// Copies share a window until one of them changes it.
+    @Test func aCopyOfAVerdictKeepsItsWindow() {
+        let first = verdict(1, at: 100)
+        var second = first
+        second.window.endSecond = 200
+        second.window.portName = "veth1"
+        #expect(first.window.endSecond == 100 && first.window.portName.isEmpty)
+        #expect(second.window.endSecond == 200 && second.window.portName == "veth1")
+        #expect(second.window.subject == first.window.subject)
+    }
+
+    @Test func anIdentifierIsMadeForTheFirstVerdictOnly() {
+        var tracker = IncidentTracker()
+        var made = 0
+        func identifier() -> String {
+            made += 1
+            return "e\(made)"
+        }
+        for second in 100..<110 {
+            _ = tracker.observe(verdict(1, at: second), eventID: identifier())
+        }
+        #expect(made == 1 && tracker.all.map(\.eventID) == ["e1"])
+    }
+
     @Test func verdictsWithinTheQuietTimeJoinOneIncident() {
         var tracker = IncidentTracker()
         // 60 s of quiet beyond the window's 10 s are allowed, and no second more.

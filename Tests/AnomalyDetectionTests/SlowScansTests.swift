@@ -2,6 +2,7 @@ import AttackPatterns
 import FeatureExtraction
 import NetworkAddresses
 import Testing
+import Workloads
 
 @testable import AnomalyDetection
 
@@ -71,5 +72,11 @@ struct SlowScansTests {
             #expect(scans.count <= SlowScans.hostLimit)
         }
         #expect(scans.note(window(1, port: 99, at: 2100))?.ports == 8)
+    }
+}
+
+extension SlowScans {
+    fileprivate mutating func note(_ window: Window) -> Scan? {
+        note(window, IdentityMap(inventory: .empty))
     }
 }

@@ -163,7 +163,7 @@ extension ByteWriter {
         }
         put(scale.threshold.bitPattern)
         put(UInt32(scale.learnedSeconds))
-        put(scale.forest)
+        put(scale.forest.value)
     }
 
     mutating func put(_ forest: IsolationForest) {
@@ -289,7 +289,8 @@ extension ByteReader {
         guard learnedSeconds <= Scale.long.seconds else { throw .damaged("a window's time") }
         return Model.ScaleModel(
             baseline: ScaleBaseline(groups: groups), calibration: calibration,
-            threshold: threshold, learnedSeconds: learnedSeconds, forest: try forest())
+            threshold: threshold, learnedSeconds: learnedSeconds,
+            forest: SharedForest(try forest()))
     }
 
     mutating func forest() throws(ModelError) -> IsolationForest {

@@ -199,7 +199,7 @@ public struct Trainer: Sendable {
             Self.highestThreshold)
         let made = Model.ScaleModel(
             baseline: statistics.scaleBaseline, calibration: calibration, threshold: threshold,
-            learnedSeconds: learnedSeconds[scale.rawValue], forest: forest)
+            learnedSeconds: learnedSeconds[scale.rawValue], forest: SharedForest(forest))
         return (made, aside)
     }
 

@@ -34,7 +34,7 @@ extension IsolationForest {
         unsafe withCreditor(reading: row) { creditor, copy in
             for tree in 0..<treeCount { unsafe creditor.credit(copy, tree: tree) }
             for column in 0..<columnCount {
-                shares[column] = unsafe max(0, creditor.savings[column])
+                shares[column] = unsafe max(0, creditor.savings[column / 8][column % 8])
             }
         }
         var total: Float = 0
@@ -60,9 +60,7 @@ extension IsolationForest {
                             Creditor(
                                 walker: walker, rowCounts: rowCounts.baseAddress!,
                                 averages: averages.baseAddress!,
-                                savings: UnsafeMutableRawPointer(scratch)
-                                    .assumingMemoryBound(to: Float.self),
-                                cuts: scratch + width),
+                                savings: scratch, cuts: scratch + width),
                             copy)
                     }
                 }
@@ -81,7 +79,7 @@ private struct Creditor {
     let rowCounts: UnsafePointer<UInt16>
     let averages: UnsafePointer<Float>
     /// By column, padded to whole vectors.
-    let savings: UnsafeMutablePointer<Float>
+    let savings: UnsafeMutablePointer<SIMD8<Float>>
     /// Scratch for the vectors of one box.
     let cuts: UnsafeMutablePointer<SIMD8<Float>>
 
@@ -110,7 +108,7 @@ private struct Creditor {
             let column = Int(node.column)
             place = unsafe Int(node.left) + (values[column] >= node.threshold ? 1 : 0)
             let below = unsafe averages[Int(counts[place])]
-            unsafe savings[column] += remaining * (average - below - 1)
+            add(remaining * (average - below - 1), to: column)
         }
     }
 
@@ -123,9 +121,14 @@ private struct Creditor {
             unsafe cuts[vector] = cut
             total += cut.sum()
         }
-        let lanes = unsafe UnsafeMutableRawPointer(cuts).assumingMemoryBound(to: Float.self)
-        for column in 0..<walker.reader.columnCount where unsafe lanes[column] > 0 {
-            unsafe savings[column] += saved * lanes[column] / total
-        }
+        // A column within the box has a cut of 0.
+        for vector in 0..<walker.width { unsafe savings[vector] += saved * cuts[vector] / total }
+    }
+
+    /// Adds to one column of the vectors, as raw memory: they have one type.
+    @inline(__always)
+    private func add(_ saved: Float, to column: Int) {
+        let place = unsafe UnsafeMutableRawPointer(savings) + 4 * column
+        unsafe place.storeBytes(of: place.load(as: Float.self) + saved, as: Float.self)
     }
 }
