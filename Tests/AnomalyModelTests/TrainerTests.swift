@@ -131,6 +131,25 @@ struct TrainerTests {
         #expect(Scale.allCases.allSatisfy { model[$0].threshold.isFinite })
     }
 
+    @Test func theModelDoesNotDependOnTheNumberOfThreads() throws {
+        var trainer = Trainer(inventory: .empty, seed: 3)
+        for second in 0..<1200 {
+            for host in 1...5 as ClosedRange<UInt32> {
+                let flows = Float((second * 7 + Int(host) * 13) % 11)
+                for scale in Scale.allCases where second % scale.bucketSeconds == 0 {
+                    trainer.observe(window(host, second: second, flows: flows, scale: scale))
+                }
+            }
+        }
+        let files = try [1, 2, 40].map { threads in
+            trainer.threadCount = threads
+            return try trainer.finish(
+                graph: CommunicationGraph(), provenance: Model.Provenance()
+            ).encoded()
+        }
+        #expect(files[0].count > 10_000 && files[1] == files[0] && files[2] == files[0])
+    }
+
     /// A model of a short training judges windows as far as it had windows of that length: a busy
     /// client is not accused of what no baseline shows.
     @Test func windowsLongerThanTheTrainingAreNotJudged() throws {

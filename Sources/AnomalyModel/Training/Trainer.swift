@@ -54,6 +54,9 @@ public struct Trainer: Sendable {
         times = learnsTime ? TimeTrainer() : nil
     }
 
+    /// The number of threads that fit a model; the model does not depend on it.
+    public var threadCount = 1
+
     /// The number of workloads and unnamed addresses seen.
     public var workloadCount: Int { known.count }
 
@@ -144,21 +147,19 @@ public struct Trainer: Sendable {
         }
         let duration = max(lastSecond - baseSecond, 1)
         let index = GroupIndex(known)
+        let parts = Scale.allCases.map { Part(scale: $0, table: usableTable($0), index: index) }
+        let jobs = parts.flatMap { part in
+            [Job(part: part, fold: nil)]
+                + (calibrates ? (0..<Self.foldCount).map { Job(part: part, fold: $0) } : [])
+        }
+        let done = ForkJoin.map(jobs.count, threads: threadCount) { run(jobs[$0], duration) }
         var scales: [Model.ScaleModel] = []
         var odd: [SetAside] = []
-        for scale in Scale.allCases {
-            // A short capture has no long windows; shorter ones replace them, so every scale has a
-            // model.
-            let own = tables[scale.rawValue]
-            var usable = own.count > 0 ? own : tables.last { $0.count > 0 } ?? tables[0]
-            // A forest needs two rows, so a single row is used twice.
-            if usable.count == 1 {
-                usable.append(
-                    usable.row(0), identity: usable.identities[0], second: usable.seconds[0],
-                    subject: usable.subjects[0])
-            }
-            let (made, aside) = try fit(
-                scale, usable, index, duration, provenance.falseAlarmsPerDay)
+        let each = done.count / parts.count
+        for (number, part) in parts.enumerated() {
+            let results = try done[number * each..<(number + 1) * each].map(Self.value)
+            let (made, aside) = scaleModel(
+                part.scale, results, duration, provenance.falseAlarmsPerDay)
             scales.append(made)
             odd += aside
         }
@@ -176,20 +177,75 @@ public struct Trainer: Sendable {
         return (model, SetAside.merged(odd))
     }
 
-    private func fit(
-        _ scale: Scale, _ table: RowTable, _ index: GroupIndex, _ duration: Int,
-        _ falseAlarmsPerDay: Double
-    ) throws(ModelError) -> (Model.ScaleModel, [SetAside]) {
+    /// The windows of one scale, and their groups.
+    private struct Part {
+        var scale: Scale
+        var table: RowTable
+        var index: GroupIndex
+    }
+
+    /// What one thread does: a scale's baselines and forest, or the scores of one fold of it.
+    private struct Job {
+        var part: Part
+        var fold: Int?
+    }
+
+    private enum Done: Sendable {
+        case fit(ScaleBaseline, IsolationForest, [SetAside])
+        /// The highest score of each subject and minute.
+        case fold([UInt64: Float])
+    }
+
+    /// A short capture has no long windows; shorter ones replace them, so every scale has a model.
+    private func usableTable(_ scale: Scale) -> RowTable {
+        let own = tables[scale.rawValue]
+        var usable = own.count > 0 ? own : tables.last { $0.count > 0 } ?? tables[0]
+        // A forest needs two rows, so a single row is used twice.
+        if usable.count == 1 {
+            usable.append(
+                usable.row(0), identity: usable.identities[0], second: usable.seconds[0],
+                subject: usable.subjects[0])
+        }
+        return usable
+    }
+
+    private func run(_ job: Job, _ duration: Int) -> Result<Done, ModelError> {
+        do throws(ModelError) {
+            guard let fold = job.fold else { return .success(try fit(job.part, duration)) }
+            return .success(.fold(try heldOutScores(job.part, fold, duration)))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private static func value(_ done: Result<Done, ModelError>) throws(ModelError) -> Done {
+        try done.get()
+    }
+
+    private func fit(_ part: Part, _ duration: Int) throws(ModelError) -> Done {
+        let (scale, table) = (part.scale, part.table)
         let rows = Array(0..<table.count)
         let isOwn = tables[scale.rawValue].count > 0
         let setsAside = setsAside && isOwn && duration >= OddValues.leastSeconds
-        var statistics = GroupStatistics(index, table, rows: rows, oddOf: setsAside ? scale : nil)
+        var statistics = GroupStatistics(
+            part.index, table, rows: rows, oddOf: setsAside ? scale : nil)
         for (identity, peaks) in leftOut[scale.rawValue] {
             statistics.add(peaks, of: identity, scale)
         }
         let aside = statistics.setAside(scale)
         let forest = try forest(of: rows, table, statistics, scale, salt: 0)
-        let held = calibrates ? try heldOutScores(scale, table, index, duration) : []
+        return .fit(statistics.scaleBaseline, forest, aside)
+    }
+
+    private func scaleModel(
+        _ scale: Scale, _ results: [Done], _ duration: Int, _ falseAlarmsPerDay: Double
+    ) -> (Model.ScaleModel, [SetAside]) {
+        var maxima: [UInt64: Float] = [:]
+        for case .fold(let scores) in results { maxima.merge(scores, uniquingKeysWith: max) }
+        guard case .fit(let baseline, let forest, let aside) = results[0] else {
+            preconditionFailure("the first job of a scale fits it")
+        }
+        let held = maxima.values.sorted()
         let perDay = Double(held.count) / Double(duration) * 86_400
         let calibration = Calibration(blockMaxima: held, blocksPerDay: perDay)
         // The three scales share the budget.
@@ -197,10 +253,12 @@ public struct Trainer: Sendable {
             calibration.threshold(
                 falseAlarmsPerDay: falseAlarmsPerDay / Double(Scale.allCases.count)),
             Self.highestThreshold)
-        let made = Model.ScaleModel(
-            baseline: statistics.scaleBaseline, calibration: calibration, threshold: threshold,
-            learnedSeconds: learnedSeconds[scale.rawValue], forest: SharedForest(forest))
-        return (made, aside)
+        return (
+            Model.ScaleModel(
+                baseline: baseline, calibration: calibration, threshold: threshold,
+                learnedSeconds: learnedSeconds[scale.rawValue], forest: SharedForest(forest)),
+            aside
+        )
     }
 
     /// Fits a forest on relative rows; a chatty workload contributes no more rows than its share.
@@ -247,29 +305,29 @@ public struct Trainer: Sendable {
         return flat
     }
 
-    /// The highest score of each subject and minute, each from a forest that did not see it.
+    /// The highest score of each subject and minute of a fold, from a forest that did not see it.
     private func heldOutScores(
-        _ scale: Scale, _ table: RowTable, _ index: GroupIndex, _ duration: Int
-    ) throws(ModelError) -> [Float] {
+        _ part: Part, _ fold: Int, _ duration: Int
+    ) throws(ModelError) -> [UInt64: Float] {
+        let (scale, table) = (part.scale, part.table)
         let foldSeconds = duration / Self.foldCount + 1
-        let folds = table.seconds.map { Int($0) / foldSeconds }
+        func isHeld(_ row: Int) -> Bool { Int(table.seconds[row]) / foldSeconds == fold }
+        let rest = table.seconds.indices.filter { !isHeld($0) }
+        guard rest.count >= 2, rest.count < table.count else { return [:] }
+        let statistics = GroupStatistics(
+            part.index, table, rows: rest, least: ScaleBaseline.leastWindows[scale] ?? 1,
+            oddOf: nil)
+        let forest = try forest(of: rest, table, statistics, scale, salt: UInt64(fold + 1))
+        let held = table.seconds.indices.filter(isHeld)
+        let scores = forest.scores(rows: relative(held, table, statistics, scale))
         var maxima: [UInt64: Float] = [:]
-        for fold in 0..<Self.foldCount {
-            let rest = folds.indices.filter { folds[$0] != fold }
-            guard rest.count >= 2, rest.count < table.count else { continue }
-            let statistics = GroupStatistics(
-                index, table, rows: rest, least: ScaleBaseline.leastWindows[scale] ?? 1, oddOf: nil)
-            let forest = try forest(of: rest, table, statistics, scale, salt: UInt64(fold + 1))
-            let held = folds.indices.filter { folds[$0] == fold }
-            let scores = forest.scores(rows: relative(held, table, statistics, scale))
-            for (row, score) in zip(held, scores) {
-                let block =
-                    UInt64(UInt32(bitPattern: table.identities[row])) << 32
-                    | UInt64(Int(table.seconds[row]) / Calibration.blockSeconds)
-                maxima[block] = max(maxima[block] ?? 0, score)
-            }
+        for (row, score) in zip(held, scores) {
+            let block =
+                UInt64(UInt32(bitPattern: table.identities[row])) << 32
+                | UInt64(Int(table.seconds[row]) / Calibration.blockSeconds)
+            maxima[block] = max(maxima[block] ?? 0, score)
         }
-        return maxima.values.sorted()
+        return maxima
     }
 }
 

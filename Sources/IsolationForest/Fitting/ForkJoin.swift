@@ -6,8 +6,26 @@
     import Darwin
 #endif
 
+import Synchronization
+
 /// Runs work in parallel on its own threads, not in the cooperative pool.
-enum ForkJoin {
+package enum ForkJoin {
+    /// Calls `job(0)` … `job(count − 1)` on `threads` threads, each job on whichever is free, and
+    /// returns the results in the order of the jobs.
+    package static func map<Result: Sendable>(
+        _ count: Int, threads: Int, _ job: @Sendable (Int) -> Result
+    ) -> [Result] {
+        let next = Atomic(0)
+        let results = Mutex([Result?](repeating: nil, count: count))
+        run(parts: max(1, min(threads, count))) { _ in
+            while case let index = next.add(1, ordering: .relaxed).oldValue, index < count {
+                let result = job(index)
+                results.withLock { $0[index] = result }
+            }
+        }
+        return results.withLock { $0.map { $0! } }
+    }
+
     private final class Part {
         let index: Int
         let body: (Int) -> Void

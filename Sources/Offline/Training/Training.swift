@@ -88,6 +88,7 @@ public struct Training {
         let graph = learner.finish(
             without: check.impostors, seconds: (first.last - first.first).wholeSeconds)
         var trainer = Trainer(inventory: inventory, seed: seed)
+        trainer.threadCount = CaptureThreads.fitting(threads)
         progress?.begin("what windows look like")
         var windows = try WindowReader(
             WindowSource.Input(

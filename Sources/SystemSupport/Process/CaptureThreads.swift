@@ -7,5 +7,10 @@ public enum CaptureThreads {
     public static let range = 1...3
 
     /// All of them where there is more than one core.
-    public static let usual = sysconf(Int32(_SC_NPROCESSORS_ONLN)) > 1 ? range.upperBound : 1
+    public static let usual = coreCount > 1 ? range.upperBound : 1
+
+    private static let coreCount = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+
+    /// How many of so many threads fit a model: each of them would have a core to itself.
+    public static func fitting(_ threads: Int) -> Int { max(1, min(threads, coreCount)) }
 }
