@@ -64,7 +64,6 @@ public struct OutlierRanking: Sendable {
     }
 
     private struct Standing {
-        var score: Float
         var strength: Float
         var rank: Float
     }
@@ -82,6 +81,12 @@ public struct OutlierRanking: Sendable {
         identities = IdentityMap(inventory: inventory)
     }
 
+    /// The number of threads that `fit` uses; the ranking does not depend on it.
+    public var threadCount: Int {
+        get { trainer.threadCount }
+        set { trainer.threadCount = newValue }
+    }
+
     /// First pass.
     public mutating func collect(_ window: Window) { trainer.observe(window) }
 
@@ -89,29 +94,37 @@ public struct OutlierRanking: Sendable {
     public mutating func fit() -> Bool {
         let model = try? trainer.finish(
             graph: CommunicationGraph(), provenance: Model.Provenance())
+        // A model has a baseline of the whole node for each scale.
         standards =
-            model?.scales.compactMap { scale in
-                scale.baseline.groups[ScaleBaseline.node].map {
-                    Standard(node: $0, forest: scale.forest)
-                }
+            model?.scales.map {
+                Standard(node: $0.baseline.groups[ScaleBaseline.node]!, forest: $0.forest)
             } ?? []
         return !standards.isEmpty
     }
 
-    /// Second pass, before `answer`.
-    public mutating func rank(_ window: Window) {
+    /// Second pass, before `answer`: ranks the next windows. The forest scores many at once faster.
+    public mutating func rank(_ windows: [Window]) {
         guard !standards.isEmpty else { return }
+        var rows = standards.map { _ in [Float]() }
+        for window in windows { rows[window.scale.rawValue] += row(of: window) }
+        let scores = zip(standards, rows).map { $0.forest.value.scores(rows: $1) }
+        var places = standards.map { _ in 0 }
+        for window in windows {
+            let scale = window.scale.rawValue
+            let place = places[scale]
+            places[scale] += 1
+            take(window, scores[scale][place]) {
+                Array(rows[scale][place * Feature.count..<(place + 1) * Feature.count])
+            }
+        }
+    }
+
+    private mutating func take(_ window: Window, _ score: Float, _ row: () -> [Float]) {
         let found = Pattern.ranked(window)
         let before = standings[window.subject]
-        // A window with a weaker pattern than an earlier one need not be scored.
-        if let before, before.strength >= 1, (found?.strength ?? 0) < before.strength { return }
         let strength = found?.strength ?? 0
-        // Without a stronger pattern, only a higher score can replace an entry.
-        let least =
-            before.map { Entry.shape(strength) <= Entry.shape($0.strength) ? $0.score : 0 } ?? 0
-        let row = row(of: window)
-        guard let score = standards.span[window.scale.rawValue].forest.value.score(row, ifAtLeast: least)
-        else { return }
+        // A weaker pattern than an earlier one counts less, whatever its score.
+        if let before, before.strength >= 1, strength < before.strength { return }
         let rank = Entry.shape(strength) + score
         guard before.map({ rank > $0.rank }) ?? true else { return }
         let standard = standards[window.scale.rawValue]
@@ -122,9 +135,9 @@ public struct OutlierRanking: Sendable {
             window: found?.pattern.shown(window) ?? window,
             grounds: .ranked(
                 RankedWindow(
-                    window: window, row: row, node: standard.node, forest: standard.forest,
+                    window: window, row: row(), node: standard.node, forest: standard.forest,
                     pattern: found?.pattern)))
-        standings[window.subject] = Standing(score: score, strength: strength, rank: rank)
+        standings[window.subject] = Standing(strength: strength, rank: rank)
         guard best.count > 2 * Self.entryLimit else { return }
         isCut = true
         best = Dictionary(

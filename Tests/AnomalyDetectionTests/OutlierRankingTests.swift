@@ -54,7 +54,7 @@ struct OutlierRankingTests {
         #expect(ranking.score(windows[0]) == nil)
         let isFitted = ranking.fit()
         try #require(isFitted)
-        for window in windows { ranking.rank(window) }
+        ranking.rank(windows)
         let entries = ranking.entries
         #expect(entries.count == 13)
         #expect(entries.prefix(3).map(\.subject) == [31, 30, 20].map { IPAddress(v4: $0) })
@@ -70,8 +70,35 @@ struct OutlierRankingTests {
         for window in windows { ranking.collect(window) }
         let isFitted = ranking.fit()
         try #require(isFitted)
-        for window in windows { ranking.rank(window) }
+        ranking.rank(windows)
         return ranking
+    }
+
+    /// The windows of a capture come a batch at a time.
+    @Test(arguments: [1, 3, 1000])
+    func aRankingDoesNotDependOnTheBatches(size: Int) throws {
+        var mixed = windows
+        for (number, window) in windows.enumerated() where number % 3 == 0 {
+            var longer = window
+            longer.scale = number % 2 == 0 ? .medium : .long
+            mixed += [longer, longer]
+        }
+        func ranked(_ size: Int) throws -> [OutlierRanking.Entry] {
+            var ranking = OutlierRanking(inventory: .empty, seed: 1)
+            for window in mixed { ranking.collect(window) }
+            let isFitted = ranking.fit()
+            try #require(isFitted)
+            for start in stride(from: 0, to: mixed.count, by: size) {
+                ranking.rank(Array(mixed[start..<min(start + size, mixed.count)]))
+            }
+            return ranking.entries
+        }
+        let (entries, whole) = (try ranked(size), try ranked(mixed.count))
+        #expect(entries.count == 13 && entries.map(\.subject) == whole.map(\.subject))
+        #expect(entries.map(\.rank) == whole.map(\.rank))
+        #expect(entries.map(\.window.scale) == whole.map(\.window.scale))
+        #expect(
+            entries.map { $0.reasons.map(\.text) } == whole.map { $0.reasons.map(\.text) })
     }
 
     @Test func answersMoveHostsWithinTheirBoundAndCanBeTakenBack() throws {

@@ -12,19 +12,6 @@ extension IsolationForest {
     /// The insertion-aware anomaly score of a row, 0...1.
     public func score(_ row: [Float]) -> Float { score(row.span) }
 
-    /// The insertion-aware anomaly score of a row, if it may be at least `least`; nil if it is
-    /// lower, which some of the trees may show: paths are not negative.
-    public func score(_ row: [Float], ifAtLeast least: Float) -> Float? {
-        guard least > 0, least < 1 else { return score(row.span) }
-        let mean = -PathLength.naturalLogarithm(Double(least)) / 0.693_147_180_559_945_3
-        // With a margin for the rounding of scores.
-        let limit = Float(mean * Double(treeCount) * Double(averages[sampleSize]) * 1.0001 + 0.01)
-        let sum = unsafe withWalker(reading: row.span) {
-            unsafe $0.sum($1, insertionAware: true, upTo: limit)
-        }
-        return sum > limit ? nil : score(pathSum: sum)
-    }
-
     /// The score of the papers, 2^(−E[h] / c(sample size)), 0...1.
     ///
     /// - Parameter row: `[columnCount]`, borrowed for the call.
@@ -73,7 +60,8 @@ extension IsolationForest {
         precondition(threadCount >= 1, "at least one thread")
         precondition(scoring != .neighbourAware || references != nil, "no references")
         let count = scores.count
-        let block = max(8, min(64, 2048 / vectorCount / 8 * 8))
+        // So many that the boxes of a tree are used again and again while they are in the cache.
+        let block = max(8, min(512, 4096 / vectorCount / 8 * 8))
         let blockCount = (count + block - 1) / block
         guard blockCount > 0 else { return }
         unsafe rows.withUnsafeBufferPointer { rows in

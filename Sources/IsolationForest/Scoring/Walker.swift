@@ -38,9 +38,8 @@ struct Walker {
     }
 
     /// The sum over all trees of one row's path, or expected path; eight trees are walked in
-    /// parallel to hide the latency of loads. Once the sum is above `limit`, the other trees are
-    /// left out.
-    func sum(_ row: Row, insertionAware: Bool, upTo limit: Float = .infinity) -> Float {
+    /// parallel to hide the latency of loads.
+    func sum(_ row: Row, insertionAware: Bool) -> Float {
         let values = unsafe floats(row)
         var sum: Float = 0
         var first = 0
@@ -58,7 +57,6 @@ struct Walker {
                 let leaf = unsafe Int(treeStarts[first &+ lane]) &+ places[lane]
                 unsafe sum += insertionAware ? insertionPath(row, leaf: leaf) : leafPaths[leaf]
             }
-            if sum > limit { return sum }
             first &+= 8
         }
         for tree in first..<treeCount {
@@ -119,7 +117,7 @@ struct Walker {
         var number = unsafe Int(boxNumbers[leaf])
         while number >= 0 {
             let stay = unsafe stay(row, box: number)
-            // A row within a box is within those above it.
+            // A row within a box is within those above it, up to rounding.
             guard stay < 1 else { break }
             let depth = unsafe boxDepths[number]
             path = depth + stay * (path - depth)

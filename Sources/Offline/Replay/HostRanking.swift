@@ -26,6 +26,9 @@ public struct HostRanking {
     /// Threads that read, count and rank, from 1 to 3; the results are the same.
     public var threads = CaptureThreads.usual
 
+    /// The windows that are ranked together.
+    private static let windowsAtOnce = 512
+
     public init(paths: [String]) { self.paths = paths }
 
     /// The result of a ranking.
@@ -54,6 +57,7 @@ public struct HostRanking {
     ) throws -> Outcome {
         let spool = try self.spool ?? InputSpool(paths)
         var ranking = OutlierRanking(inventory: inventory, seed: seed)
+        ranking.threadCount = CaptureThreads.fitting(threads)
         var droppedHosts = 0
         var contacts = ContactCounts()
         func pass(
@@ -99,10 +103,18 @@ public struct HostRanking {
         }
         if ranking.fit() {
             progress?.begin("which of them are odd, 2 of 2")
+            var waiting: [Window] = []
+            waiting.reserveCapacity(Self.windowsAtOnce)
+            func rankWaiting() {
+                ranking.rank(waiting)
+                waiting.removeAll(keepingCapacity: true)
+            }
             _ = try pass(record, countsContacts: true) { window in
-                ranking.rank(window)
+                waiting.append(window)
+                if waiting.count == Self.windowsAtOnce { rankWaiting() }
                 record?.add(window, score: ranking.score(window), isAnomalous: false)
             }
+            rankWaiting()
             if !answers.isEmpty {
                 outcome.answerCount = ranking.answer { entry in answer(entry) }
                 if outcome.answerCount == 0 {
