@@ -105,6 +105,15 @@ struct InventoryTests {
         #expect(try map.identity(of: address("192.168.9.9")).place == .outside)
         #expect(try map.identity(of: address("10.1.0.255")).place == .group)
         #expect(try map.identity(of: address("224.0.0.251")).place == .group)
+        let texts = [
+            "10.1.0.5", "10.1.0.1", "10.1.0.9", "10.1.0.255", "192.168.9.9", "224.0.0.251",
+        ]
+        for text in texts {
+            let identity = try map.identity(of: address(text))
+            let name = try map.workloadName(of: address(text))
+            #expect(name == (identity.isNamed ? identity.name : nil), "\(text)")
+        }
+        #expect(try map.workloadName(of: address("10.1.0.1")) == "gateway of front")
         let bare = IdentityMap(inventory: .empty)
         #expect(try bare.identity(of: address("192.168.9.9")).place == .inside)
         #expect(try bare.identity(of: address("192.168.9.9")).network == "192.168.9.0/24")

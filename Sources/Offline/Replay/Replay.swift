@@ -92,10 +92,7 @@ public struct Replay {
         // Reports and evaluations have all windows.
         if record == nil, observe == nil { input.screen = WindowScreen(model: model) }
         var windows = try WindowReader(input, threads: threads)
-        func name(_ address: IPAddress) -> String? {
-            let identity = names.identity(of: address)
-            return identity.isNamed ? identity.name : nil
-        }
+        func name(_ address: IPAddress) -> String? { names.workloadName(of: address) }
         while let step = try windows.next() {
             switch step {
             case .names(let change):

@@ -71,18 +71,7 @@ public struct IdentityMap: Sendable {
                 name: "\(address)", image: nil, network: "group", place: .group, isNamed: false)
         }
         let network = networks.first { $0.prefix.contains(address) }
-        if let network, !network.prefix.isHost, address.isIPv4,
-            address == network.prefix.lastAddress || address == network.prefix.address
-        {
-            return Identity(
-                name: "\(address)", image: nil, network: network.name, place: .group, isNamed: false
-            )
-        }
-        if let network, network.gateway == address {
-            return Identity(
-                name: "gateway of \(network.name)", image: nil, network: network.name,
-                place: .gateway, isNamed: true)
-        }
+        if let identity = network.flatMap({ reserved(address, of: $0) }) { return identity }
         let isInside = network != nil || isInside(address)
         if let (name, image) = name(of: address) {
             return Identity(
@@ -104,6 +93,34 @@ public struct IdentityMap: Sendable {
     /// Whether an address is in a network that an inventory or an engine names.
     public func isInNetwork(_ address: IPAddress) -> Bool {
         networks.contains { $0.prefix.contains(address) }
+    }
+
+    /// The name of the workload that has an address, or of its network's gateway; nil: it has none.
+    /// Cheaper than its identity, which has the names of unknown ones, too.
+    public func workloadName(of address: IPAddress) -> String? {
+        if address.isMulticast || address.isLimitedBroadcast || address.isUnspecified {
+            return nil
+        }
+        if let network = networks.first(where: { $0.prefix.contains(address) }) {
+            let identity = reserved(address, of: network)
+            if let identity { return identity.isNamed ? identity.name : nil }
+        }
+        return name(of: address)?.name
+    }
+
+    /// The identity of an address that a network gives a meaning: to all, or its gateway.
+    private func reserved(_ address: IPAddress, of network: Inventory.Network) -> Identity? {
+        if !network.prefix.isHost, address.isIPv4,
+            address == network.prefix.lastAddress || address == network.prefix.address
+        {
+            return Identity(
+                name: "\(address)", image: nil, network: network.name, place: .group, isNamed: false
+            )
+        }
+        guard network.gateway == address else { return nil }
+        return Identity(
+            name: "gateway of \(network.name)", image: nil, network: network.name,
+            place: .gateway, isNamed: true)
     }
 
     private func name(of address: IPAddress) -> (name: String, image: String?)? {

@@ -128,8 +128,7 @@ struct FlowsCommand: AsyncParsableCommand {
         var known: [IPAddress: String?] = [:]
         return { address in
             if let name = known[address] { return name }
-            let identity = identities.identity(of: address)
-            let name = identity.isNamed ? identity.name.printable : nil
+            let name = identities.workloadName(of: address)?.printable
             if known.count < 65_536 { known[address] = .some(name) }
             return name
         }
