@@ -9,8 +9,10 @@ public struct Boxed<Value: Sendable>: Sendable {
 
     private var box: Box
 
+    /// Puts a value into a box.
     public init(wrappedValue: Value) { box = Box(wrappedValue) }
 
+    /// The value, read in place.
     public var wrappedValue: Value {
         _read { yield box.value }
         set { box = Box(newValue) }

@@ -30,6 +30,7 @@ public struct Training {
     /// A model, which has no identifier yet, and remarks on its training.
     public struct Outcome {
         public var model: Model
+        /// How much of each workload it was trained on.
         public var quality: LearningQuality
         public var warnings: [CaptureWarning]
         /// What an operator should know before trusting the model.

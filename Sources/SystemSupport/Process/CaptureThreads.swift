@@ -1,7 +1,7 @@
 import Glibc
 
 /// How many threads work on captures: one reads and meters packets, one counts them in windows, one
-/// judges the windows.
+/// judges the windows. A model is fitted on all of them, but on no more than there are cores.
 public enum CaptureThreads {
     /// The numbers that can be chosen.
     public static let range = 1...3
@@ -11,6 +11,6 @@ public enum CaptureThreads {
 
     private static let coreCount = sysconf(Int32(_SC_NPROCESSORS_ONLN))
 
-    /// How many of so many threads fit a model: each of them would have a core to itself.
+    /// The number of threads that fit a model, where so many may: no more than there are cores.
     public static func fitting(_ threads: Int) -> Int { max(1, min(threads, coreCount)) }
 }

@@ -17,7 +17,7 @@ struct CaptureInput: ParsableArguments {
         help: ArgumentHelp(
             """
             Threads for the captures: 3 read, count and judge at the same time, 2 read apart from \
-            the rest; models are fitted on all of them. The results are the same.
+            the rest; models are fitted on as many, one a core. The results are the same.
             """,
             valueName: "1|2|3"))
     var threads = CaptureThreads.usual
