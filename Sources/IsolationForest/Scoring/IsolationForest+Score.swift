@@ -160,19 +160,19 @@ extension Walker {
             let copies = scratch.baseAddress!
             let blockSums = unsafe UnsafeMutableRawPointer(copies + block * width)
                 .assumingMemoryBound(to: Float.self)
-            for first in stride(from: 0, to: count, by: block) {
-                let filled = min(block, count - first)
-                unsafe reader.read(
-                    rows + first * reader.columnCount, count: filled, into: copies)
-                for row in 0..<block { unsafe blockSums[row] = 0 }
-                for tree in 0..<treeCount {
-                    for row in stride(from: 0, to: filled, by: 8) {
+            withPaths(capacity: block) { paths in
+                for first in stride(from: 0, to: count, by: block) {
+                    let filled = min(block, count - first)
+                    unsafe reader.read(
+                        rows + first * reader.columnCount, count: filled, into: copies)
+                    for row in 0..<block { unsafe blockSums[row] = 0 }
+                    for tree in 0..<treeCount {
                         unsafe addPaths(
-                            copies + row * width, tree: tree, insertionAware: insertionAware,
-                            to: blockSums + row)
+                            copies, count: (filled + 7) / 8 * 8, tree: tree,
+                            insertionAware: insertionAware, &paths, to: blockSums)
                     }
+                    for row in 0..<filled { unsafe sums[first + row] = blockSums[row] }
                 }
-                for row in 0..<filled { unsafe sums[first + row] = blockSums[row] }
             }
         }
     }

@@ -37,13 +37,30 @@ struct Walker {
         unsafe UnsafeRawPointer(row).assumingMemoryBound(to: Float.self)
     }
 
-    /// The sum over all trees of one row's path, or expected path; eight trees are walked in
-    /// parallel to hide the latency of loads.
+    /// The sum over all trees of one row's path, or expected path.
     func sum(_ row: Row, insertionAware: Bool) -> Float {
-        let values = unsafe floats(row)
         var sum: Float = 0
-        var first = 0
-        while first &+ 8 <= treeCount {
+        withPaths(capacity: Self.treesAtOnce) { paths in
+            for first in stride(from: 0, to: treeCount, by: Self.treesAtOnce) {
+                let end = min(first &+ Self.treesAtOnce, treeCount)
+                unsafe descend(row, trees: first..<end, &paths)
+                if insertionAware { unsafe climb(row, stride: 0, &paths) }
+                for lane in 0..<(end &- first) { unsafe sum += paths.lengths[lane] }
+            }
+        }
+        return sum
+    }
+
+    private static var treesAtOnce: Int { 128 }
+
+    /// Walks a row down some trees to their leaves, eight in parallel to hide the latency of loads;
+    /// the first tree's path is that of lane 0.
+    @inline(__always)
+    private func descend(_ row: Row, trees: Range<Int>, _ paths: inout Paths) {
+        let values = unsafe floats(row)
+        paths.begin()
+        var first = trees.lowerBound
+        while first &+ 8 <= trees.upperBound {
             var places = InlineArray<8, Int>(repeating: 0)
             var depth: UInt8 = 0
             for lane in 0..<8 { unsafe depth = max(depth, treeDepths[first &+ lane]) }
@@ -55,75 +72,139 @@ struct Walker {
             }
             for lane in 0..<8 {
                 let leaf = unsafe Int(treeStarts[first &+ lane]) &+ places[lane]
-                unsafe sum += insertionAware ? insertionPath(row, leaf: leaf) : leafPaths[leaf]
+                enter(leaf, first &+ lane &- trees.lowerBound, &paths)
             }
             first &+= 8
         }
-        for tree in first..<treeCount {
-            let start = unsafe Int(treeStarts[tree])
-            var place = 0
-            for _ in 0..<(unsafe treeDepths[tree]) {
-                unsafe place = step(nodes + start, place, values)
-            }
-            let leaf = start &+ place
-            unsafe sum += insertionAware ? insertionPath(row, leaf: leaf) : leafPaths[leaf]
+        for tree in first..<trees.upperBound {
+            unsafe enter(leaf(of: values, tree: tree), tree &- trees.lowerBound, &paths)
         }
-        return sum
+    }
+
+    @inline(__always)
+    private func leaf(of values: UnsafePointer<Float>, tree: Int) -> Int {
+        let start = unsafe Int(treeStarts[tree])
+        var place = 0
+        for _ in 0..<(unsafe treeDepths[tree]) {
+            unsafe place = step(nodes + start, place, values)
+        }
+        return start &+ place
     }
 
     /// Calls `body` with the leaf that a row reaches in each tree, and the expected path of its
     /// insertion there.
     func forEachLeaf(_ row: Row, _ body: (_ leaf: Int, _ path: Float) -> Void) {
-        let values = unsafe floats(row)
-        for tree in 0..<treeCount {
-            let start = unsafe Int(treeStarts[tree])
-            var place = 0
-            for _ in 0..<(unsafe treeDepths[tree]) {
-                unsafe place = step(nodes + start, place, values)
+        withPaths(capacity: 1) { paths in
+            for tree in 0..<treeCount {
+                let leaf = unsafe leaf(of: floats(row), tree: tree)
+                paths.begin()
+                enter(leaf, 0, &paths)
+                unsafe climb(row, stride: 0, &paths)
+                body(leaf, unsafe paths.lengths[0])
             }
-            let leaf = start &+ place
-            body(leaf, unsafe insertionPath(row, leaf: leaf))
         }
     }
 
-    /// Adds one tree's paths of eight rows, `width` vectors apart, to `sums`.
+    /// Adds one tree's paths of rows, `width` vectors apart, to `sums`; their number is a multiple
+    /// of 8.
     @inline(__always)
     func addPaths(
-        _ rows: Row, tree: Int, insertionAware: Bool, to sums: UnsafeMutablePointer<Float>
+        _ rows: Row, count: Int, tree: Int, insertionAware: Bool, _ paths: inout Paths,
+        to sums: UnsafeMutablePointer<Float>
     ) {
         let start = unsafe Int(treeStarts[tree])
         let top = unsafe nodes + start
-        let values = unsafe floats(rows)
         let stride = 8 &* width
-        var places = InlineArray<8, Int>(repeating: 0)
-        for _ in 0..<(unsafe treeDepths[tree]) {
+        paths.begin()
+        for first in Swift.stride(from: 0, to: count, by: 8) {
+            let values = unsafe floats(rows) + first &* stride
+            var places = InlineArray<8, Int>(repeating: 0)
+            for _ in 0..<(unsafe treeDepths[tree]) {
+                for lane in 0..<8 {
+                    unsafe places[lane] = step(top, places[lane], values + lane &* stride)
+                }
+            }
             for lane in 0..<8 {
-                unsafe places[lane] = step(top, places[lane], values + lane &* stride)
+                enter(start &+ places[lane], first &+ lane, &paths)
             }
         }
-        for lane in 0..<8 {
-            let leaf = start &+ places[lane]
-            unsafe sums[lane] +=
-                insertionAware
-                ? insertionPath(rows + lane &* width, leaf: leaf) : leafPaths[leaf]
+        if insertionAware { unsafe climb(rows, stride: width, &paths) }
+        for row in 0..<count { unsafe sums[row] += paths.lengths[row] }
+    }
+
+    /// Paths of rows in trees, each in a lane of its own: from a leaf up through the boxes above
+    /// it, to the first that contains the row.
+    ///
+    /// SAFETY: a lane is below the capacity, and each is entered once after `begin`.
+    @safe
+    struct Paths {
+        /// By lane: the expected length so far.
+        let lengths: UnsafeMutablePointer<Float>
+        /// By lane: the number of the next box, −1 if there is none.
+        fileprivate let boxes: UnsafeMutablePointer<Int32>
+        /// The lanes that have a next box.
+        fileprivate let open: UnsafeMutablePointer<Int32>
+        fileprivate var openCount = 0
+
+        @inline(__always)
+        fileprivate mutating func begin() { openCount = 0 }
+    }
+
+    /// Calls `body` with space for as many paths.
+    func withPaths(capacity: Int, _ body: (inout Paths) -> Void) {
+        unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: capacity) { lengths in
+            unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * capacity) {
+                numbers in
+                unsafe lengths.initialize(repeating: 0)
+                unsafe numbers.initialize(repeating: 0)
+                let boxes = numbers.baseAddress!
+                var paths = unsafe Paths(
+                    lengths: lengths.baseAddress!, boxes: boxes, open: boxes + capacity)
+                body(&paths)
+            }
         }
     }
 
-    /// The expected path of a row's insertion into the tree, given the leaf that it reaches: at
-    /// every box on the path, it ends with the probability that the row is cut off there.
+    /// Begins a path at a leaf.
     @inline(__always)
-    private func insertionPath(_ row: Row, leaf: Int) -> Float {
-        var path = unsafe leafPaths[leaf]
-        var number = unsafe Int(boxNumbers[leaf])
-        while number >= 0 {
-            let stay = unsafe stay(row, box: number)
-            // A row within a box is within those above it, up to rounding.
-            guard stay < 1 else { break }
-            let depth = unsafe boxDepths[number]
-            path = depth + stay * (path - depth)
-            number = unsafe Int(boxParents[number])
+    private func enter(_ leaf: Int, _ lane: Int, _ paths: inout Paths) {
+        unsafe paths.lengths[lane] = leafPaths[leaf]
+        let box = unsafe boxNumbers[leaf]
+        unsafe paths.boxes[lane] = box
+        unsafe paths.open[paths.openCount] = Int32(truncatingIfNeeded: lane)
+        paths.openCount &+= box >= 0 ? 1 : 0
+    }
+
+    /// Completes the expected paths of insertions, of one row (`stride` 0) or of one a lane: at
+    /// every box on the path, it ends with the probability that the row is cut off there.
+    ///
+    /// One box of every path is visited before the next ones, and no branch depends on a row: a
+    /// path's length cannot be predicted, and a wrong prediction costs more than a box.
+    @inline(__always)
+    private func climb(_ rows: Row, stride: Int, _ paths: inout Paths) {
+        var count = paths.openCount
+        while count > 0 {
+            var left = 0
+            for index in 0..<count {
+                let lane = unsafe Int(paths.open[index])
+                let box = unsafe Int(paths.boxes[lane])
+                let stay = unsafe stay(rows + lane &* stride, box: box)
+                let depth = unsafe boxDepths[box]
+                let length = unsafe paths.lengths[lane]
+                let longer = depth + stay * (length - depth)
+                let above = unsafe boxParents[box]
+                // All ones outside the box. A row within a box is within those above it, up to
+                // rounding, so its path is complete.
+                let isOutside = Int32(bitPattern: (stay - 1).bitPattern) >> 31
+                let mask = UInt32(bitPattern: isOutside)
+                unsafe paths.lengths[lane] = Float(
+                    bitPattern: longer.bitPattern & mask | length.bitPattern & ~mask)
+                unsafe paths.boxes[lane] = above
+                unsafe paths.open[left] = Int32(truncatingIfNeeded: lane)
+                left &-= Int(isOutside & ~(above >> 31))
+            }
+            count = left
         }
-        return path
     }
 
     /// The probability that a row is not cut off from the rows of a box.
