@@ -1,5 +1,6 @@
 import AnomalyModel
 public import FeatureExtraction
+import IsolationForest
 public import NetworkAddresses
 
 extension Detector {

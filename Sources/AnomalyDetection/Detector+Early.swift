@@ -1,6 +1,7 @@
 import AnomalyModel
 import AttackPatterns
 public import FeatureExtraction
+import IsolationForest
 import SenderAttribution
 import Workloads
 

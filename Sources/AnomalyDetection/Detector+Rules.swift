@@ -1,6 +1,7 @@
 import AnomalyModel
 import AttackPatterns
 import FeatureExtraction
+import IsolationForest
 import NetworkAddresses
 import SenderAttribution
 import Workloads

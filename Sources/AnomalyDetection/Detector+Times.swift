@@ -1,6 +1,7 @@
 import AnomalyModel
 import AttackPatterns
 import FeatureExtraction
+import IsolationForest
 import Workloads
 
 /// Amounts that are usual for a workload, and not at this time of the day or of the week.

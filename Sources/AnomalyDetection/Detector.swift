@@ -1,6 +1,7 @@
 public import AnomalyModel
 import AttackPatterns
 public import FeatureExtraction
+import IsolationForest
 public import NetworkAddresses
 public import RuntimeEvents
 import SenderAttribution

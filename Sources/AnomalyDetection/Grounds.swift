@@ -1,6 +1,7 @@
 import AnomalyModel
 import AttackPatterns
 import FeatureExtraction
+import IsolationForest
 
 /// What the reasons of a verdict rest on.
 ///
@@ -32,7 +33,7 @@ struct JudgedWindow: Sendable {
     var excess: [Float]
     /// `[Feature.count]`, as the forest scored it.
     var row: [Float]
-    var forest: SharedForest
+    var forest: IsolationForest
     /// The feature that measures the pattern: if it exceeds the clean range, it comes first.
     var measure: Feature?
     /// Follows the first reason's text.

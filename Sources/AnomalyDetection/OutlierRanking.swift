@@ -60,7 +60,7 @@ public struct OutlierRanking: Sendable {
 
     private struct Standard {
         var node: GroupBaseline
-        var forest: SharedForest
+        var forest: IsolationForest
     }
 
     private struct Standing {
@@ -107,7 +107,7 @@ public struct OutlierRanking: Sendable {
         guard !standards.isEmpty else { return }
         var rows = standards.map { _ in [Float]() }
         for window in windows { rows[window.scale.rawValue] += row(of: window) }
-        let scores = zip(standards, rows).map { $0.forest.value.scores(rows: $1) }
+        let scores = zip(standards, rows).map { $0.forest.scores(rows: $1) }
         var places = standards.map { _ in 0 }
         for window in windows {
             let scale = window.scale.rawValue
@@ -177,11 +177,11 @@ public struct OutlierRanking: Sendable {
             guard let row = entry.row, let isAnomaly = judge(entry) else { return nil }
             return ForestLeans.Answer(row: row, isAnomaly: isAnomaly)
         }
-        let leans = standards.map { ForestLeans(answers, of: $0.forest.value) }
+        let leans = standards.map { ForestLeans(answers, of: $0.forest) }
         for (subject, entry) in best {
             guard let row = entry.row else { continue }
             let scale = entry.window.scale.rawValue
-            best[subject]?.lean = leans[scale].lean(of: row, in: standards[scale].forest.value)
+            best[subject]?.lean = leans[scale].lean(of: row, in: standards[scale].forest)
         }
         return answers.count
     }
@@ -208,7 +208,7 @@ struct RankedWindow: Sendable {
     /// `[Feature.count]`, as the forest scored it.
     var row: [Float]
     var node: GroupBaseline
-    var forest: SharedForest
+    var forest: IsolationForest
     var pattern: Pattern?
 
     /// The pattern's rule, and the three features with the greatest weight.

@@ -1,14 +1,14 @@
 /// An isolation forest over rows of `Float` (Liu, Ting, Zhou 2008 and 2012), with insertion-aware
 /// scoring and an explanation of each score.
 ///
-/// A forest is an immutable value, and any number of threads may score with it. The same rows and
-/// options yield the same forest and the same scores, bit for bit, on any machine and with any
-/// number of threads.
+/// A forest is immutable, and any number of threads may score with it. The same rows and options
+/// yield the same forest and the same scores, bit for bit, on any machine and with any number of
+/// threads.
 ///
 /// Special values are treated the same in training and in scoring: NaN means "unknown" and is
 /// replaced by the column's median in the first tree's sample; infinities and values beyond ±2¹²⁴
 /// count as ±2¹²⁴.
-public struct IsolationForest: Sendable, Equatable {
+public final class IsolationForest: Sendable, Equatable {
     /// The options of a fit; all defaults are those of the papers.
     public struct Options: Sendable, Equatable {
         /// The number of trees, `1...65_535`; at most 2²⁹ when multiplied by the sample size.
@@ -91,6 +91,67 @@ public struct IsolationForest: Sendable, Equatable {
     let averages: [Float]
     /// The training rows that the forest keeps, nil if it keeps none.
     let references: References?
+
+    /// Joins trees, each with at least one node.
+    init(
+        trees: [Tree], columnCount: Int, sampleSize: Int, heightLimit: Int, resolution: [Float],
+        fill: [Float], references: References? = nil
+    ) {
+        self.references = references
+        self.columnCount = columnCount
+        self.sampleSize = sampleSize
+        self.heightLimit = heightLimit
+        averages = PathLength.averages(upTo: sampleSize)
+        columns = Self.vectors(resolution, columnCount) + Self.vectors(fill, columnCount)
+        nodes = trees.flatMap(\.nodes)
+        rowCounts = trees.flatMap(\.rowCounts)
+        treeDepths = trees.map { $0.depths.max()! }
+        var treeStarts: [Int32] = [0]
+        var leafPaths: [Float] = []
+        leafPaths.reserveCapacity(nodes.count)
+        for tree in trees {
+            treeStarts.append(treeStarts.last! + Int32(tree.nodes.count))
+            for (place, node) in tree.nodes.enumerated() {
+                let path = Float(tree.depths[place]) + averages[Int(tree.rowCounts[place])]
+                leafPaths.append(node.isLeaf(at: place) ? path : 0)
+            }
+        }
+        self.treeStarts = treeStarts
+        self.leafPaths = leafPaths
+        (boxNumbers, boxParents, boxDepths) = Box.numbers(trees)
+        let width = (columnCount + 7) / 8
+        var boxes: [SIMD8<Float>] = []
+        var boxHalves: [SIMD8<Float>] = []
+        let boxVectors = trees.reduce(0) { $0 + $1.boxes.count } / 2
+        boxes.reserveCapacity(3 * boxVectors)
+        boxHalves.reserveCapacity(boxVectors)
+        for tree in trees {
+            for box in stride(from: 0, to: tree.boxes.count, by: 2 * width) {
+                for vector in 0..<width {
+                    let centre = tree.boxes[box + vector]
+                    let half = tree.boxes[box + width + vector]
+                    let (inverse, offset) = Box.scaled(
+                        half: half, resolution: columns[vector])
+                    boxes.append(centre)
+                    boxes.append(inverse)
+                    boxes.append(offset)
+                    boxHalves.append(half)
+                }
+            }
+        }
+        self.boxes = boxes
+        self.boxHalves = boxHalves
+    }
+
+    public static func == (one: IsolationForest, other: IsolationForest) -> Bool {
+        // The other arrays follow from these.
+        one === other
+            || one.columnCount == other.columnCount && one.sampleSize == other.sampleSize
+                && one.heightLimit == other.heightLimit && one.columns == other.columns
+                && one.treeStarts == other.treeStarts && one.nodes == other.nodes
+                && one.rowCounts == other.rowCounts && one.boxes == other.boxes
+                && one.boxHalves == other.boxHalves && one.references == other.references
+    }
 
     /// The number of trees in the forest.
     public var treeCount: Int { treeStarts.count - 1 }

@@ -163,7 +163,7 @@ extension ByteWriter {
         }
         put(scale.threshold.bitPattern)
         put(UInt32(scale.learnedSeconds))
-        put(scale.forest.value)
+        put(scale.forest)
     }
 
     mutating func put(_ forest: IsolationForest) {
@@ -290,7 +290,7 @@ extension ByteReader {
         return Model.ScaleModel(
             baseline: ScaleBaseline(groups: groups), calibration: calibration,
             threshold: threshold, learnedSeconds: learnedSeconds,
-            forest: SharedForest(try forest()))
+            forest: try forest())
     }
 
     mutating func forest() throws(ModelError) -> IsolationForest {

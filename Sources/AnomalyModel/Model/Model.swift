@@ -1,5 +1,6 @@
 public import BaselineGraph
 public import FeatureExtraction
+package import IsolationForest
 public import NetworkAddresses
 public import PacketDecoding
 public import Workloads
@@ -15,7 +16,7 @@ public struct Model: Sendable, Equatable {
         public internal(set) var threshold: Float
         /// The longest time, in seconds, of which the training had a window.
         public internal(set) var learnedSeconds: Int
-        package var forest: SharedForest
+        package var forest: IsolationForest
 
         /// Whether the training was too short, or its tail too heavy, to set the threshold as high
         /// as the false-alarm budget requires. The threshold is then the highest allowed, and the

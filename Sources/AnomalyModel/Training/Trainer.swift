@@ -256,7 +256,7 @@ public struct Trainer: Sendable {
         return (
             Model.ScaleModel(
                 baseline: baseline, calibration: calibration, threshold: threshold,
-                learnedSeconds: learnedSeconds[scale.rawValue], forest: SharedForest(forest)),
+                learnedSeconds: learnedSeconds[scale.rawValue], forest: forest),
             aside
         )
     }

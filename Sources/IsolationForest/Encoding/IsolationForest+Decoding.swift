@@ -5,7 +5,7 @@ extension IsolationForest {
     ///
     /// - Throws: `.foreign`, `.unknownVersion`, `.truncated`, `.damaged`, or `.malformed` for bytes
     ///   with a valid checksum that are not an encoded forest.
-    public init(decoding bytes: [UInt8]) throws(ForestError) {
+    public convenience init(decoding bytes: [UInt8]) throws(ForestError) {
         var input = Decoder(bytes: bytes)
         guard try input.word() == Self.mark else { throw .foreign }
         let version = try input.word()
@@ -25,7 +25,7 @@ extension IsolationForest {
     }
 
     /// Decodes the content after the header.
-    private init(
+    private convenience init(
         content input: inout Decoder, hasReferences: Bool
     ) throws(ForestError) {
         let columnCount = try input.count(in: 1...4096, "column count")

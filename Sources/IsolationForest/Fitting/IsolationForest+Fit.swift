@@ -7,12 +7,14 @@ extension IsolationForest {
     ///   - options: the options of the fit.
     /// - Throws: `.badShape` if `rows` has another shape; `.badOption` with the option's name.
     /// - Complexity: O(trees × sample size × (height + columns)), whatever the number of rows.
-    public init(rows: [Float], columnCount: Int, options: Options) throws(ForestError) {
+    public convenience init(rows: [Float], columnCount: Int, options: Options) throws(ForestError) {
         try self.init(rows: rows.span, columnCount: columnCount, options: options)
     }
 
     /// Fits a forest to borrowed rows; see the other initializer.
-    public init(rows: Span<Float>, columnCount: Int, options: Options) throws(ForestError) {
+    public convenience init(rows: Span<Float>, columnCount: Int, options: Options)
+        throws(ForestError)
+    {
         guard (1...4096).contains(columnCount), rows.count >= 2 * columnCount,
             rows.count.isMultiple(of: columnCount)
         else { throw .badShape(valueCount: rows.count, columnCount: columnCount) }
@@ -39,57 +41,6 @@ extension IsolationForest {
             trees: unsafe rows.withUnsafeBufferPointer { unsafe grower.grow($0) },
             columnCount: columnCount, sampleSize: sampleSize, heightLimit: heightLimit,
             resolution: options.resolution, fill: fill, references: references)
-    }
-
-    /// Joins trees, each with at least one node.
-    init(
-        trees: [Tree], columnCount: Int, sampleSize: Int, heightLimit: Int, resolution: [Float],
-        fill: [Float], references: References? = nil
-    ) {
-        self.references = references
-        self.columnCount = columnCount
-        self.sampleSize = sampleSize
-        self.heightLimit = heightLimit
-        averages = PathLength.averages(upTo: sampleSize)
-        columns = Self.vectors(resolution, columnCount) + Self.vectors(fill, columnCount)
-        nodes = trees.flatMap(\.nodes)
-        rowCounts = trees.flatMap(\.rowCounts)
-        treeDepths = trees.map { $0.depths.max()! }
-        var treeStarts: [Int32] = [0]
-        var leafPaths: [Float] = []
-        leafPaths.reserveCapacity(nodes.count)
-        for tree in trees {
-            treeStarts.append(treeStarts.last! + Int32(tree.nodes.count))
-            for (place, node) in tree.nodes.enumerated() {
-                let path = Float(tree.depths[place]) + averages[Int(tree.rowCounts[place])]
-                leafPaths.append(node.isLeaf(at: place) ? path : 0)
-            }
-        }
-        self.treeStarts = treeStarts
-        self.leafPaths = leafPaths
-        (boxNumbers, boxParents, boxDepths) = Box.numbers(trees)
-        let width = (columnCount + 7) / 8
-        var boxes: [SIMD8<Float>] = []
-        var boxHalves: [SIMD8<Float>] = []
-        let boxVectors = trees.reduce(0) { $0 + $1.boxes.count } / 2
-        boxes.reserveCapacity(3 * boxVectors)
-        boxHalves.reserveCapacity(boxVectors)
-        for tree in trees {
-            for box in stride(from: 0, to: tree.boxes.count, by: 2 * width) {
-                for vector in 0..<width {
-                    let centre = tree.boxes[box + vector]
-                    let half = tree.boxes[box + width + vector]
-                    let (inverse, offset) = Box.scaled(
-                        half: half, resolution: columns[vector])
-                    boxes.append(centre)
-                    boxes.append(inverse)
-                    boxes.append(offset)
-                    boxHalves.append(half)
-                }
-            }
-        }
-        self.boxes = boxes
-        self.boxHalves = boxHalves
     }
 
     /// Whether a tree has boxes, in a forest with or without references.
