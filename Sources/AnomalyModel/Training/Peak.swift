@@ -32,6 +32,15 @@ struct Peak: Sendable {
         insert(value, subject, second, reach)
     }
 
+    /// Adds a row of values to the peaks of their columns.
+    static func add(
+        _ row: [Float], _ subject: UInt32, _ second: Int32, reach: Int32, to peaks: inout [Peak]
+    ) {
+        for column in peaks.indices {
+            peaks[column].add(row[column], subject, second, reach: reach)
+        }
+    }
+
     private mutating func insert(
         _ value: Float, _ subject: UInt32, _ second: Int32, _ reach: Int32
     ) {

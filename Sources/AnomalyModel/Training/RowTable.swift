@@ -36,6 +36,15 @@ struct RowTable: Sendable {
     }
 }
 
+extension GroupBaseline {
+    /// Raises the largest values to those of peaks.
+    fileprivate mutating func raise(to peaks: [Peak]) {
+        for column in peaks.indices where peaks[column].value.isFinite {
+            largest[column] = max(largest[column], peaks[column].value)
+        }
+    }
+}
+
 /// The groups of all identities, by numbers.
 struct GroupIndex {
     private(set) var names: [String] = []
@@ -165,12 +174,11 @@ struct GroupStatistics {
     }
 
     /// Adds the peaks of windows of an identity that are in no row.
-    mutating func add(_ more: [Peak], of identity: Int32, _ scale: Scale) {
-        for group in index.ofIdentity[Int(identity)] {
+    mutating func add(_ more: [Peak], of identity: Int, _ scale: Scale) {
+        for group in index.ofIdentity[identity] where baselines[group] != nil {
+            baselines[group]!.raise(to: more)
+            guard !peaks.isEmpty, !peaks[group].isEmpty else { continue }
             for column in more.indices where more[column].value.isFinite {
-                let largest = baselines[group]?.largest[column] ?? 0
-                baselines[group]?.largest[column] = max(largest, more[column].value)
-                guard !peaks.isEmpty, !peaks[group].isEmpty else { continue }
                 peaks[group][column].add(more[column], reach: Peak.reach(scale))
             }
         }

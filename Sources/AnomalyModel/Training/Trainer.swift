@@ -25,8 +25,9 @@ public struct Trainer: Sendable {
     private var tables = [RowTable](repeating: RowTable(), count: Scale.allCases.count)
     private var seen = [0, 0, 0]
     private var learnedSeconds = [0, 0, 0]
-    /// The peaks of the windows that are not in the sample, by scale and identity.
-    private var leftOut: [[Int32: [Peak]]] = [[:], [:], [:]]
+    /// The peaks of the windows that are not in the sample, by scale and identity; empty for an
+    /// identity without such windows.
+    private var leftOut: [[[Peak]]] = [[], [], []]
     private let setsAside: Bool
     private let calibrates: Bool
     /// Nil if evidence over minutes is not learned.
@@ -96,14 +97,15 @@ public struct Trainer: Sendable {
     private mutating func noteLeftOut(
         _ values: [Float], _ identity: Int32, _ second: Int32, _ subject: UInt32, _ scale: Scale
     ) {
-        let reach = Peak.reach(scale)
-        var peaks =
-            leftOut[scale.rawValue].removeValue(forKey: identity)
-            ?? [Peak](repeating: Peak(), count: Feature.count)
-        for column in peaks.indices {
-            peaks[column].add(values[column], subject, second, reach: reach)
+        let identity = Int(identity)
+        let missing = identity + 1 - leftOut[scale.rawValue].count
+        if missing > 0 { leftOut[scale.rawValue] += repeatElement([], count: missing) }
+        if leftOut[scale.rawValue][identity].isEmpty {
+            leftOut[scale.rawValue][identity] = [Peak](repeating: Peak(), count: Feature.count)
         }
-        leftOut[scale.rawValue][identity] = peaks
+        Peak.add(
+            values, subject, second, reach: Peak.reach(scale),
+            to: &leftOut[scale.rawValue][identity])
     }
 
     private mutating func index(of window: Window) -> Int32 {
@@ -155,9 +157,11 @@ public struct Trainer: Sendable {
         let done = ForkJoin.map(jobs.count, threads: threadCount) { run(jobs[$0], duration) }
         var scales: [Model.ScaleModel] = []
         var odd: [SetAside] = []
-        let each = done.count / parts.count
-        for (number, part) in parts.enumerated() {
-            let results = try done[number * each..<(number + 1) * each].map(Self.value)
+        for part in parts {
+            var results: [Done] = []
+            for (job, result) in zip(jobs, done) where job.part.scale == part.scale {
+                results.append(try result.get())
+            }
             let (made, aside) = scaleModel(
                 part.scale, results, duration, provenance.falseAlarmsPerDay)
             scales.append(made)
@@ -218,10 +222,6 @@ public struct Trainer: Sendable {
         }
     }
 
-    private static func value(_ done: Result<Done, ModelError>) throws(ModelError) -> Done {
-        try done.get()
-    }
-
     private func fit(_ part: Part, _ duration: Int) throws(ModelError) -> Done {
         let (scale, table) = (part.scale, part.table)
         let rows = Array(0..<table.count)
@@ -229,7 +229,7 @@ public struct Trainer: Sendable {
         let setsAside = setsAside && isOwn && duration >= OddValues.leastSeconds
         var statistics = GroupStatistics(
             part.index, table, rows: rows, oddOf: setsAside ? scale : nil)
-        for (identity, peaks) in leftOut[scale.rawValue] {
+        for (identity, peaks) in leftOut[scale.rawValue].enumerated() where !peaks.isEmpty {
             statistics.add(peaks, of: identity, scale)
         }
         let aside = statistics.setAside(scale)
