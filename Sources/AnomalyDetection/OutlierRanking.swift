@@ -81,7 +81,7 @@ public struct OutlierRanking: Sendable {
         identities = IdentityMap(inventory: inventory)
     }
 
-    /// The number of threads that `fit` uses; the ranking does not depend on it.
+    /// The number of threads that fit and score; the ranking does not depend on it.
     public var threadCount: Int {
         get { trainer.threadCount }
         set { trainer.threadCount = newValue }
@@ -103,19 +103,31 @@ public struct OutlierRanking: Sendable {
     }
 
     /// Second pass, before `answer`: ranks the next windows. The forest scores many at once faster.
-    public mutating func rank(_ windows: [Window]) {
-        guard !standards.isEmpty else { return }
+    ///
+    /// - Returns: the score of each window compared with all others; none before `fit`.
+    @discardableResult
+    public mutating func rank(_ windows: [Window]) -> [Float] {
+        guard !standards.isEmpty else { return [] }
+        let nodes = standards.map(\.node)
         var rows = standards.map { _ in [Float]() }
-        for window in windows { rows[window.scale.rawValue] += row(of: window) }
-        let scores = zip(standards, rows).map { $0.forest.scores(rows: $1) }
-        var places = standards.map { _ in 0 }
         for window in windows {
+            let scale = window.scale.rawValue
+            let transformed = RelativeVector.transformed(
+                window.values, seconds: window.scale.seconds)
+            RelativeVector.append(transformed.span, relativeTo: nodes[scale], to: &rows[scale])
+        }
+        let scores = zip(standards, rows).map {
+            $0.forest.scores(rows: $1, threadCount: threadCount)
+        }
+        var places = standards.map { _ in 0 }
+        return windows.map { window in
             let scale = window.scale.rawValue
             let place = places[scale]
             places[scale] += 1
             take(window, scores[scale][place]) {
                 Array(rows[scale][place * Feature.count..<(place + 1) * Feature.count])
             }
+            return scores[scale][place]
         }
     }
 
@@ -143,18 +155,6 @@ public struct OutlierRanking: Sendable {
         best = Dictionary(
             uniqueKeysWithValues: entries.prefix(Self.entryLimit).map { ($0.subject, $0) })
         standings = standings.filter { best[$0.key] != nil }
-    }
-
-    private func row(of window: Window) -> [Float] {
-        RelativeVector.relative(
-            RelativeVector.transformed(window.values, seconds: window.scale.seconds),
-            to: standards.span[window.scale.rawValue].node)
-    }
-
-    /// The score of a window compared with all others, for time lines; nil before `fit`.
-    public func score(_ window: Window) -> Float? {
-        guard !standards.isEmpty else { return nil }
-        return standards.span[window.scale.rawValue].forest.score(row(of: window))
     }
 
     /// All addresses, most anomalous first.

@@ -59,9 +59,7 @@ struct InterruptionTests {
     @Test(.needs("python3")) func progressHasPassesAndTheTimeLeft() throws {
         let seen = try #require(
             Terminal.run(["replay", "-r", "captures/mixed.pcap", "-o", scratch.path("out")]))
-        for pass in ["what the hosts do, 1 of 2", "which of them are odd, 2 of 2"] {
-            #expect(seen.contains("ranking: \(pass) ["), "\(seen)")
-        }
+        #expect(seen.contains("ranking: what the hosts do ["), "\(seen)")
         #expect(seen.contains(/\] \d+ %, \d+ s left/), "\(seen)")
     }
 }

@@ -35,7 +35,7 @@ package enum RelativeVector {
     }
 
     /// Appends the positions of a row's values.
-    static func append(
+    package static func append(
         _ transformed: Span<Float>, relativeTo group: GroupBaseline, to rows: inout [Float]
     ) {
         let demand = demand(transformed, beyond: group)

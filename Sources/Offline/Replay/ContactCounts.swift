@@ -28,7 +28,12 @@ public struct ContactCounts: Sendable {
     private var flows: [IPAddress: [Contact: Int]] = [:]
     private var total = 0
 
-    mutating func add(_ host: IPAddress, _ contact: Contact) {
+    /// Counts a flow.
+    mutating func add(_ opening: WindowReader.Opening) {
+        let host = opening.subject
+        let contact = Contact(
+            address: opening.peer, ipProtocol: opening.ipProtocol,
+            port: Service.hasPorts(opening.ipProtocol) ? opening.port : 0)
         guard flows[host] != nil || flows.count < Self.hostLimit else { return }
         let isKnown = flows[host]?[contact] != nil
         let hasRoom = flows[host]?.count ?? 0 < Self.contactLimit && total < Self.totalLimit

@@ -26,9 +26,6 @@ public struct HostRanking {
     /// Threads that read, count and rank, from 1 to 3; the results are the same.
     public var threads = CaptureThreads.usual
 
-    /// The windows that are ranked together.
-    private static let windowsAtOnce = 512
-
     public init(paths: [String]) { self.paths = paths }
 
     /// The result of a ranking.
@@ -49,7 +46,8 @@ public struct HostRanking {
         public var report: HTMLReport?
     }
 
-    /// Reads the captures twice.
+    /// Reads the captures, and ranks their windows. If these need more memory than a ranking may
+    /// keep, the captures are read again.
     ///
     /// - Parameter record: receives the data for a report.
     public func run(
@@ -58,63 +56,39 @@ public struct HostRanking {
         let spool = try self.spool ?? InputSpool(paths)
         var ranking = OutlierRanking(inventory: inventory, seed: seed)
         ranking.threadCount = CaptureThreads.fitting(threads)
-        var droppedHosts = 0
-        var contacts = ContactCounts()
-        func pass(
-            _ record: ReplayReportData?, countsContacts: Bool, _ body: (Window) -> Void
-        ) throws(CaptureError) -> PacketSource.Report {
-            let tracker = WindowTracker(
-                inventory: inventory, graph: nil, mode: .withoutBaseline,
-                hostLimit: limits.hostLimit)
-            let input = PacketSource.Input(
-                paths: spool.paths, filter: filter, trustsNotes: trustsNotes,
-                limits: limits, progress: progress)
-            var windows = try WindowReader(
-                WindowSource.Input(packets: input, tracker: tracker, hasOpenings: countsContacts),
-                threads: threads)
-            while let step = try windows.next() {
-                switch step {
-                case .names(let change): record?.apply(change)
-                case .window: body(windows.window)
-                case .opening(var opening):
-                    opening.isNew = false
-                    record?.add(opening)
-                    let hasPorts = [6, 17, 132].contains(opening.ipProtocol)
-                    contacts.add(
-                        opening.subject,
-                        ContactCounts.Contact(
-                            address: opening.peer, ipProtocol: opening.ipProtocol,
-                            port: hasPorts ? opening.port : 0))
-                case .ports, .target, .sighting, .early, .ordinary, .windowsEnded: break
-                }
-            }
-            droppedHosts = windows.summary?.droppedHosts ?? 0
-            return windows.summary?.report ?? PacketSource.Report()
-        }
-        progress?.begin("what the hosts do, 1 of 2")
-        let report = try pass(nil, countsContacts: false) { ranking.collect($0) }
         var outcome = Outcome()
+        var kept = KeptWindows(limit: limits.windowBytes / MemoryLayout<Window>.stride)
+        progress?.begin("what the hosts do")
+        var windows = try reader(spool.paths, progress, hasOpenings: true)
+        while let step = try windows.next() {
+            switch step {
+            case .names(let change): record?.apply(change)
+            case .window:
+                ranking.collect(windows.window)
+                kept.append(windows.window)
+            case .opening(let opening):
+                record?.add(opening)
+                outcome.contacts.add(opening)
+            case .ports, .target, .sighting, .early, .ordinary, .windowsEnded: break
+            }
+        }
+        let summary = windows.summary ?? WindowSource.Summary()
+        let report = summary.report
         outcome.warnings = report.warnings.map { spool.named($0.description) } + report.remarks
         outcome.packetCount = report.packetCount
         (outcome.first, outcome.last) = (report.first, report.last)
-        if droppedHosts > 0 {
+        if summary.droppedHosts > 0 {
             outcome.warnings.append(
-                "\(droppedHosts) flows of hosts beyond the table's limit were ignored")
+                "\(summary.droppedHosts) flows of hosts beyond the table's limit were ignored")
         }
         if ranking.fit() {
-            progress?.begin("which of them are odd, 2 of 2")
-            var waiting: [Window] = []
-            waiting.reserveCapacity(Self.windowsAtOnce)
-            func rankWaiting() {
-                ranking.rank(waiting)
-                waiting.removeAll(keepingCapacity: true)
+            try forEachPart(kept, spool.paths, progress) { windows in
+                let scores = ranking.rank(windows)
+                guard let record else { return }
+                for (window, score) in zip(windows, scores) {
+                    record.add(window, score: score, isAnomalous: false)
+                }
             }
-            _ = try pass(record, countsContacts: true) { window in
-                waiting.append(window)
-                if waiting.count == Self.windowsAtOnce { rankWaiting() }
-                record?.add(window, score: ranking.score(window), isAnomalous: false)
-            }
-            rankWaiting()
             if !answers.isEmpty {
                 outcome.answerCount = ranking.answer { entry in answer(entry) }
                 if outcome.answerCount == 0 {
@@ -124,7 +98,6 @@ public struct HostRanking {
                 }
             }
             outcome.entries = ranking.entries
-            outcome.contacts = contacts
             if ranking.isCut { outcome.warnings.append("the least anomalous hosts were left out") }
         }
         if var page = record?.report(report, warnings: outcome.warnings) {
@@ -137,6 +110,45 @@ public struct HostRanking {
             outcome.report = page
         }
         return outcome
+    }
+
+    /// Calls `body` with all windows in order, a part at a time: with those that were kept, or, if
+    /// these are not all, with those of captures that are read again.
+    private func forEachPart(
+        _ kept: KeptWindows, _ paths: [String], _ progress: ProgressReport?,
+        _ body: ([Window]) -> Void
+    ) throws(CaptureError) {
+        guard !kept.isComplete else {
+            for part in kept.parts {
+                if Interruption.isRequested { throw .interrupted }
+                body(part)
+            }
+            return
+        }
+        progress?.begin("which of them are odd")
+        var part: [Window] = []
+        var windows = try reader(paths, progress, hasOpenings: false)
+        while let step = try windows.next() {
+            guard case .window = step else { continue }
+            part.append(windows.window)
+            guard part.count == KeptWindows.partSize else { continue }
+            body(part)
+            part.removeAll(keepingCapacity: true)
+        }
+        body(part)
+    }
+
+    private func reader(
+        _ paths: [String], _ progress: ProgressReport?, hasOpenings: Bool
+    ) throws(CaptureError) -> WindowReader {
+        let tracker = WindowTracker(
+            inventory: inventory, graph: nil, mode: .withoutBaseline, hostLimit: limits.hostLimit)
+        let input = PacketSource.Input(
+            paths: paths, filter: filter, trustsNotes: trustsNotes, limits: limits,
+            progress: progress)
+        return try WindowReader(
+            WindowSource.Input(packets: input, tracker: tracker, hasOpenings: hasOpenings),
+            threads: threads)
     }
 
     /// Whether the window of an entry was judged malicious; nil: nothing was said of it, or both.

@@ -95,8 +95,8 @@ struct WindowSource: ~Copyable, BatchSource {
     }
 
     struct Summary: Sendable {
-        var report: PacketSource.Report
-        var droppedHosts: Int
+        var report = PacketSource.Report()
+        var droppedHosts = 0
     }
 
     /// What is done when no window of the ended seconds is left.

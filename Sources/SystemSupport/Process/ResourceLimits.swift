@@ -29,6 +29,9 @@ public struct ResourceLimits: Sendable, Equatable {
     /// Half for hosts; the rest is for those with many peers, and for incidents.
     package var hostLimit: Int { min(100_000, room / 2 / Self.bytesPerHost) }
 
+    /// The rest without incidents: for the windows of a ranking.
+    package var windowBytes: Int { room / 4 }
+
     /// The resident bytes of this process (proc(5), `statm`), without shared pages, which include
     /// the kernel's rings.
     package static var residentBytes: Int? {
