@@ -118,15 +118,18 @@ struct DistinctWindow: Sendable {
     private func search(_ scale: Scale) -> (all: Int, novel: Int) {
         let oldest =
             (newestSecond / scale.bucketSeconds - scale.bucketCount + 1) * scale.bucketSeconds
-        var sum = (all: 0, novel: 0)
+        let least = UInt32(clamping: oldest)
+        var (all, novel) = (UInt32(0), UInt32(0))
         let entries = entries.span
+        // Whether a key is in the window cannot be predicted: no branch.
         for index in entries.indices {
             let stamp = entries[index].stamp
-            guard stamp != 0, Int(stamp & ~Self.novelBit) >= oldest else { continue }
-            sum.all += 1
-            sum.novel += Int(stamp >> 31)
+            let counts: UInt32 =
+                (stamp != 0 ? 1 : 0) & (stamp & ~Self.novelBit >= least ? 1 : 0)
+            all &+= counts
+            novel &+= counts & stamp >> 31
         }
-        return sum
+        return (Int(all), Int(novel))
     }
 
     private func slot(for key: UInt64) -> Int {

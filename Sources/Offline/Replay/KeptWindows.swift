@@ -24,7 +24,10 @@ struct KeptWindows {
             parts = []
             return
         }
-        if count.isMultiple(of: Self.partSize) { parts.append([]) }
+        if count.isMultiple(of: Self.partSize) {
+            parts.append([])
+            parts[parts.count - 1].reserveCapacity(min(Self.partSize, limit))
+        }
         parts[parts.count - 1].append(window)
     }
 }

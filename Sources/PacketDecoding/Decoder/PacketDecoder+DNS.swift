@@ -48,10 +48,6 @@ extension PacketDecoder {
         // The offsets of the last two labels.
         var lastStart = 0
         var secondLastStart = 0
-        // What an answer repeats of its question is of interest only where it refuses it.
-        let isHashed =
-            options.describesNames && (message.kind == .query || message.responseCode == 3)
-        var hasher = NameHasher()
         let start = at
         message.nameOffset = UInt16(truncatingIfNeeded: start)
         while true {
@@ -64,13 +60,6 @@ extension PacketDecoder {
             }
             secondLastStart = lastStart
             lastStart = nameLength
-            if isHashed {
-                // The length too: a label may have a dot in it.
-                hasher.append(UInt8(truncatingIfNeeded: length))
-                for offset in 0..<length {
-                    hasher.append(Self.lowered(frame.u8(at &+ 1 &+ offset)))
-                }
-            }
             message.labelCount &+= 1
             nameLength &+= length &+ 1
             at &+= length &+ 1
@@ -82,8 +71,11 @@ extension PacketDecoder {
         message.nameLength = UInt8(truncatingIfNeeded: nameLength &- 1)
         message.dataLength = message.nameLength
         message.questionType = frame.u16(at &+ 1)
-        guard isHashed else { return true }
-        message.nameDigest = hasher.digest()
+        // What an answer repeats of its question is of interest only where it refuses it.
+        guard options.describesNames, message.kind == .query || message.responseCode == 3 else {
+            return true
+        }
+        message.nameDigest = digest(frame, from: start, count: nameLength)
         guard message.kind == .query else { return true }
         message.isReverse = isReverse(
             frame, from: start, suffixAt: start &+ secondLastStart, count: nameLength,
@@ -108,6 +100,14 @@ extension PacketDecoder {
         message.nameEntropyHundredths = entropyTable.entropyHundredths(
             of: frame, from: start &+ skipped, count: measured &- skipped)
         return true
+    }
+
+    /// The digest of labels with their lengths: a label may have a dot in it. A length is below
+    /// any letter.
+    private func digest(_ frame: FrameBytes, from start: Int, count: Int) -> NameDigest {
+        var hasher = NameHasher()
+        for offset in 0..<count { hasher.append(Self.lowered(frame.u8(start &+ offset))) }
+        return hasher.digest()
     }
 
     /// Bytes of names whose domain is of interest: shorter ones carry little.
