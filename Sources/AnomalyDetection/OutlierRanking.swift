@@ -58,7 +58,7 @@ public struct OutlierRanking: Sendable {
     /// What each of them has to be compared with: an entry is large.
     private var standings: [IPAddress: Standing] = [:]
 
-    private struct Standard {
+    private struct Standard: Sendable {
         var node: GroupBaseline
         var forest: IsolationForest
     }
@@ -108,31 +108,54 @@ public struct OutlierRanking: Sendable {
     @discardableResult
     public mutating func rank(_ windows: [Window]) -> [Float] {
         guard !standards.isEmpty else { return [] }
-        let nodes = standards.map(\.node)
-        var rows = standards.map { _ in [Float]() }
-        for window in windows {
-            let scale = window.scale.rawValue
-            let transformed = RelativeVector.transformed(
-                window.values, seconds: window.scale.seconds)
-            RelativeVector.append(transformed.span, relativeTo: nodes[scale], to: &rows[scale])
+        let standards = standards
+        let size = Self.scoredAtOnce
+        let parts = (windows.count + size - 1) / size
+        let scored = ForkJoin.map(parts, threads: threadCount) { part in
+            Scored(windows[part * size..<min((part + 1) * size, windows.count)], standards)
         }
-        let scores = zip(standards, rows).map {
-            $0.forest.scores(rows: $1, threadCount: threadCount)
+        for (part, scored) in scored.enumerated() {
+            for place in scored.scores.indices { take(windows[part * size + place], scored, place) }
         }
-        var places = standards.map { _ in 0 }
-        return windows.map { window in
-            let scale = window.scale.rawValue
-            let place = places[scale]
-            places[scale] += 1
-            take(window, scores[scale][place]) {
-                Array(rows[scale][place * Feature.count..<(place + 1) * Feature.count])
+        return scored.flatMap(\.scores)
+    }
+
+    /// The windows that a thread scores together.
+    private static let scoredAtOnce = 2048
+
+    /// Some windows, scored.
+    private struct Scored: Sendable {
+        /// By window.
+        private(set) var scores: [Float] = []
+        private(set) var patterns: [(pattern: Pattern, strength: Float)?] = []
+        /// By scale, row after row; and by window, the place of its row among them.
+        private var rows: [[Float]]
+        private var places: [Int] = []
+
+        init(_ windows: ArraySlice<Window>, _ standards: [Standard]) {
+            let nodes = standards.map(\.node)
+            rows = nodes.map { _ in [] }
+            for window in windows {
+                let scale = window.scale.rawValue
+                let values = RelativeVector.transformed(
+                    window.values, seconds: window.scale.seconds)
+                places.append(rows[scale].count / Feature.count)
+                RelativeVector.append(values.span, relativeTo: nodes[scale], to: &rows[scale])
+                patterns.append(Pattern.ranked(window))
             }
-            return scores[scale][place]
+            let byScale = zip(standards, rows).map { $0.forest.scores(rows: $1) }
+            scores = zip(windows, places).map { byScale[$0.scale.rawValue][$1] }
+        }
+
+        /// The row of a window.
+        func row(_ place: Int, _ scale: Scale) -> [Float] {
+            let start = places[place] * Feature.count
+            return Array(rows[scale.rawValue][start..<start + Feature.count])
         }
     }
 
-    private mutating func take(_ window: Window, _ score: Float, _ row: () -> [Float]) {
-        let found = Pattern.ranked(window)
+    private mutating func take(_ window: Window, _ scored: Scored, _ place: Int) {
+        let (found, score) = (scored.patterns[place], scored.scores[place])
         let before = standings[window.subject]
         let strength = found?.strength ?? 0
         // A weaker pattern than an earlier one counts less, whatever its score.
@@ -147,8 +170,8 @@ public struct OutlierRanking: Sendable {
             window: found?.pattern.shown(window) ?? window,
             grounds: .ranked(
                 RankedWindow(
-                    window: window, row: row(), node: standard.node, forest: standard.forest,
-                    pattern: found?.pattern)))
+                    window: window, row: scored.row(place, window.scale), node: standard.node,
+                    forest: standard.forest, pattern: found?.pattern)))
         standings[window.subject] = Standing(strength: strength, rank: rank)
         guard best.count > 2 * Self.entryLimit else { return }
         isCut = true
