@@ -29,8 +29,8 @@ final class BatchThread<Batch: EmptyBatch, Summary: Sendable>: Sendable {
         case failed(CaptureError)
     }
 
-    private let full = BatchQueue<Message>(capacity: 4)
-    private let used = Pool<Batch>(capacity: 4)
+    private let full = BatchQueue<Message>(capacity: 16)
+    private let used = Pool<Batch>(capacity: 16)
 
     /// Starts the thread, which makes the source and fills batches.
     ///

@@ -3,11 +3,16 @@ internal import Timestamps
 
 /// A bounded queue between two threads: one puts items in, the other takes them out. Each waits for
 /// the other.
+///
+/// A full queue is filled again when it is half empty: to wake a thread for each item would cost
+/// more than many items do.
 package final class BatchQueue<Item: Sendable>: Sendable {
     private struct State {
         var items: [Item] = []
         var isFinished = false
         var isCancelled = false
+        /// Whether the other thread waits for room.
+        var isFull = false
     }
 
     private let capacity: Int
@@ -26,7 +31,10 @@ package final class BatchQueue<Item: Sendable>: Sendable {
         while true {
             let (isTaken, isFirst, isCancelled) = state.withLock { state in
                 guard !state.isCancelled else { return (false, false, true) }
-                guard state.items.count < capacity else { return (false, false, false) }
+                guard state.items.count < capacity else {
+                    state.isFull = true
+                    return (false, false, false)
+                }
                 state.items.append(item)
                 return (true, state.items.count == 1, false)
             }
@@ -39,12 +47,14 @@ package final class BatchQueue<Item: Sendable>: Sendable {
     /// Removes the oldest item; waits for one. Returns nil after the last one.
     package func take() -> Item? {
         while true {
-            let (item, wasFull, isOver) = state.withLock { state -> (Item?, Bool, Bool) in
+            let (item, hasRoomAgain, isOver) = state.withLock { state -> (Item?, Bool, Bool) in
                 guard !state.items.isEmpty else { return (nil, false, state.isFinished) }
-                let wasFull = state.items.count >= capacity
-                return (state.items.removeFirst(), wasFull, false)
+                let item = state.items.removeFirst()
+                let hasRoomAgain = state.isFull && state.items.count <= capacity / 2
+                if hasRoomAgain { state.isFull = false }
+                return (item, hasRoomAgain, false)
             }
-            if wasFull { hasRoom.raise() }
+            if hasRoomAgain { hasRoom.raise() }
             if item != nil || isOver { return item }
             hasItem.wait(until: Self.later)
         }
