@@ -498,7 +498,7 @@ let package = Package(
                 "AttackPatterns", "AnomalyDetection", "Quarantine", "FlowMetering", "FlowHistory",
                 "EventStore", "Events", "RuntimeEvents", logging,
             ]),
-        tests(of: "Offline", uses: ["NetworkAddresses", "FeatureExtraction", "SystemSupport"]),
+        tests(of: "Offline", uses: ["NetworkAddresses", "FeatureExtraction", "HTMLReport"]),
         tests(
             of: "Settings",
             uses: ["Timestamps", "SystemSupport", "Monitor", "Quarantine", logging]),

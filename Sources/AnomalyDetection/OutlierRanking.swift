@@ -120,8 +120,8 @@ public struct OutlierRanking: Sendable {
         return scored.flatMap(\.scores)
     }
 
-    /// The windows that a thread scores together.
-    private static let scoredAtOnce = 2048
+    /// The number of windows that a thread scores together.
+    private static let scoredAtOnce = 1024
 
     /// Some windows, scored.
     private struct Scored: Sendable {

@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// SIGINT or SIGTERM of a command that reads files: it stops at the next packets, and removes what
-/// it has begun to write.
+/// SIGINT or SIGTERM of a command that reads files: it stops at the next packets or windows, and
+/// removes what it has begun to write.
 public enum Interruption {
     private static let number = Atomic<Int32>(0)
 

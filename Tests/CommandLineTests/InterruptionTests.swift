@@ -56,7 +56,7 @@ struct InterruptionTests {
         }
     }
 
-    @Test(.needs("python3")) func progressHasPassesAndTheTimeLeft() throws {
+    @Test(.needs("python3")) func progressHasThePassAndTheTimeLeft() throws {
         let seen = try #require(
             Terminal.run(["replay", "-r", "captures/mixed.pcap", "-o", scratch.path("out")]))
         #expect(seen.contains("ranking: what the hosts do ["), "\(seen)")

@@ -98,7 +98,7 @@ import Testing
         #expect(shares == [0, 1])
     }
 
-    @Test(arguments: [1, 7, 8, 9, 33], [1, 7, 8, 20])
+    @Test(arguments: [1, 7, 8, 9, 33], [1, 7, 8, 20, 128, 130, 257])
     func aBatchYieldsTheScoresOfSingleRows(columns: Int, trees: Int) throws {
         let forest = try Samples.forest(columns: columns, trees: trees)
         let rows = Samples.bell(rows: 1103, columns: columns, seed: 5).map { $0 * 3 }
@@ -113,6 +113,14 @@ import Testing
             }
         }
         #expect(forest.scores(rows: []) == [])
+    }
+
+    /// With fewer than eight rows no node has a box.
+    @Test func aForestWithoutBoxesScoresByItsLeaves() throws {
+        let forest = try Samples.forest(rows: 7, columns: 3, trees: 9)
+        let rows = Samples.bell(rows: 20, columns: 3, seed: 5)
+        #expect(forest.scores(rows: rows) == forest.scores(rows: rows, scoring: .classic))
+        #expect(forest.score([9, 9, 9]) == forest.classicScore([9, 9, 9]))
     }
 
     @Test func unknownValuesCountAsTheMedianAndInfiniteOnesAsTheLargest() throws {

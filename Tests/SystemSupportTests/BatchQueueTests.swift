@@ -5,7 +5,7 @@ import Timestamps
 @testable import SystemSupport
 
 struct BatchQueueTests {
-    @Test(arguments: [1, 2, 7])
+    @Test(arguments: [1, 2, 7, 16, 256])
     func itemsArriveInOrderOnceEach(capacity: Int) {
         let queue = BatchQueue<Int>(capacity: capacity)
         startThread {
@@ -34,6 +34,22 @@ struct BatchQueueTests {
         #expect(count.value == 3)
         for number in 0..<10 { #expect(queue.take() == number) }
         #expect(ended.wait(until: Clock.monotonic() + .seconds(10)))
+    }
+
+    /// A writer is not woken for each item that is taken.
+    @Test(arguments: [(1, 1), (3, 1), (8, 4), (256, 8)])
+    func aFullQueueIsFilledAgainWhenItHasRoomForSeveral(capacity: Int, room: Int) {
+        let queue = BatchQueue<Int>(capacity: capacity)
+        startThread { for number in 0... where !queue.put(number) { break } }
+        let deadline = Clock.monotonic() + .seconds(10)
+        while !queue.isAwaited, Clock.monotonic() < deadline { rest(.milliseconds(1)) }
+        for number in 0..<room {
+            #expect(queue.isAwaited)
+            #expect(queue.take() == number)
+        }
+        // It may be full again at once.
+        for number in room..<10 * capacity { #expect(queue.take() == number) }
+        queue.cancel()
     }
 
     @Test func aWriterEndsWhenNobodyTakes() {

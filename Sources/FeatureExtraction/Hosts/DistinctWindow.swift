@@ -124,10 +124,10 @@ struct DistinctWindow: Sendable {
         // Whether a key is in the window cannot be predicted: no branch.
         for index in entries.indices {
             let stamp = entries[index].stamp
-            let counts: UInt32 =
+            let isIn: UInt32 =
                 (stamp != 0 ? 1 : 0) & (stamp & ~Self.novelBit >= least ? 1 : 0)
-            all &+= counts
-            novel &+= counts & stamp >> 31
+            all &+= isIn
+            novel &+= isIn & stamp >> 31
         }
         return (Int(all), Int(novel))
     }

@@ -57,8 +57,8 @@ struct OneSidedWindow: Sendable {
     private mutating func counts(
         _ kind: Kind, _ scale: Scale, _ second: Int
     ) -> (other: Float, novel: Float) {
-        let novel = tables[kind.rawValue].count(scale, at: second, novel: true)
-        return (max(0, tables[kind.rawValue].count(scale, at: second) - novel), novel)
+        let counts = tables[kind.rawValue].counts(scale, at: second)
+        return (max(0, counts.all - counts.novel), counts.novel)
     }
 }
 

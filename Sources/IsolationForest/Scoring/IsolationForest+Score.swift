@@ -51,7 +51,7 @@ extension IsolationForest {
     ///   - scores: `[n]`, overwritten.
     ///   - scoring: the method of scoring; `.neighbourAware` requires references.
     ///   - threadCount: the number of threads; the scores do not depend on it.
-    /// - Complexity: that of n single rows; one scratch block for each thread.
+    /// - Complexity: that of n single rows; the scratch of one block for each thread.
     public func scores(
         rows: Span<Float>, into scores: inout MutableSpan<Float>,
         scoring: Scoring = .insertionAware, threadCount: Int = 1
@@ -152,7 +152,8 @@ extension Walker {
         into sums: UnsafeMutablePointer<Float>
     ) {
         // SAFETY: the scratch has space for `block` copied rows and sums; `block` is a multiple of
-        // 8, and rows past the last are zero.
+        // 8. Rows past the last are zero or of an earlier block, so finite; their sums are not
+        // used.
         unsafe withUnsafeTemporaryAllocation(
             of: SIMD8<Float>.self, capacity: block * width + block / 8
         ) { scratch in

@@ -135,11 +135,12 @@ struct Walker {
     /// Paths of rows in trees, each in a lane of its own: from a leaf up through the boxes above
     /// it, to the first that contains the row.
     ///
-    /// SAFETY: a lane is below the capacity, and each is entered once after `begin`.
+    /// SAFETY: a lane is below the capacity, entered at most once after `begin`, and read only if
+    /// it was entered; so `openCount` is below the capacity where a lane is stored.
     @safe
     struct Paths {
         /// By lane: the expected length so far.
-        let lengths: UnsafeMutablePointer<Float>
+        fileprivate let lengths: UnsafeMutablePointer<Float>
         /// By lane: the number of the next box, −1 if there is none.
         fileprivate let boxes: UnsafeMutablePointer<Int32>
         /// The lanes that have a next box.
@@ -152,6 +153,8 @@ struct Walker {
 
     /// Calls `body` with space for as many paths.
     func withPaths(capacity: Int, _ body: (inout Paths) -> Void) {
+        // SAFETY: the space has `capacity` lengths and twice as many numbers, and lives as long as
+        // `body` runs.
         unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: capacity) { lengths in
             unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 * capacity) {
                 numbers in

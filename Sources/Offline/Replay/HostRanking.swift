@@ -21,10 +21,12 @@ public struct HostRanking {
     public var trustsNotes = false
     /// The memory limit, which the sizes of the tables follow.
     public var limits = ResourceLimits()
-    /// The directory for captures that are read twice; nil: one is created for the run.
+    /// The directory for captures that may be read twice; nil: one is created for the run.
     public var spool: InputSpool?
     /// Threads that read, count and rank, from 1 to 3; the results are the same.
     public var threads = CaptureThreads.usual
+    /// The windows that are kept until all were seen; nil: as many as `limits` allow.
+    var windowLimit: Int?
 
     public init(paths: [String]) { self.paths = paths }
 
@@ -57,10 +59,10 @@ public struct HostRanking {
         var ranking = OutlierRanking(inventory: inventory, seed: seed)
         ranking.threadCount = CaptureThreads.fitting(threads)
         var outcome = Outcome()
-        var kept = KeptWindows(limit: limits.windowBytes / MemoryLayout<Window>.stride)
+        var kept = KeptWindows(
+            limit: windowLimit ?? limits.windowBytes / MemoryLayout<Window>.stride)
         progress?.begin("what the hosts do")
-        var windows = try reader(spool.paths, progress, hasOpenings: true)
-        while let step = try windows.next() {
+        let summary = try read(spool.paths, progress, hasOpenings: true) { step, windows in
             switch step {
             case .names(let change): record?.apply(change)
             case .window:
@@ -72,7 +74,6 @@ public struct HostRanking {
             case .ports, .target, .sighting, .early, .ordinary, .windowsEnded: break
             }
         }
-        let summary = windows.summary ?? WindowSource.Summary()
         let report = summary.report
         outcome.warnings = report.warnings.map { spool.named($0.description) } + report.remarks
         outcome.packetCount = report.packetCount
@@ -127,28 +128,32 @@ public struct HostRanking {
         }
         progress?.begin("which of them are odd")
         var part: [Window] = []
-        var windows = try reader(paths, progress, hasOpenings: false)
-        while let step = try windows.next() {
-            guard case .window = step else { continue }
+        _ = try read(paths, progress, hasOpenings: false) { step, windows in
+            guard case .window = step else { return }
             part.append(windows.window)
-            guard part.count == KeptWindows.partSize else { continue }
+            guard part.count == KeptWindows.partSize else { return }
             body(part)
             part.removeAll(keepingCapacity: true)
         }
         body(part)
     }
 
-    private func reader(
-        _ paths: [String], _ progress: ProgressReport?, hasOpenings: Bool
-    ) throws(CaptureError) -> WindowReader {
+    /// Reads the captures; calls `body` with each step and the reader that has its window. The
+    /// tables of hosts and flows are gone when it returns.
+    private func read(
+        _ paths: [String], _ progress: ProgressReport?, hasOpenings: Bool,
+        _ body: (WindowReader.Step, borrowing WindowReader) -> Void
+    ) throws(CaptureError) -> WindowSource.Summary {
         let tracker = WindowTracker(
             inventory: inventory, graph: nil, mode: .withoutBaseline, hostLimit: limits.hostLimit)
         let input = PacketSource.Input(
             paths: paths, filter: filter, trustsNotes: trustsNotes, limits: limits,
             progress: progress)
-        return try WindowReader(
+        var windows = try WindowReader(
             WindowSource.Input(packets: input, tracker: tracker, hasOpenings: hasOpenings),
             threads: threads)
+        while let step = try windows.next() { body(step, windows) }
+        return windows.summary ?? WindowSource.Summary()
     }
 
     /// Whether the window of an entry was judged malicious; nil: nothing was said of it, or both.

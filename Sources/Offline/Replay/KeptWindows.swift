@@ -8,8 +8,8 @@ struct KeptWindows {
     private(set) var isComplete = true
     private let limit: Int
 
-    /// The windows that are judged together.
-    static let partSize = 4096
+    /// The number of windows that are ranked together.
+    static let partSize = 6 * 1024
 
     init(limit: Int) { self.limit = limit }
 

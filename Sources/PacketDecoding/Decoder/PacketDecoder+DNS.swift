@@ -102,8 +102,8 @@ extension PacketDecoder {
         return true
     }
 
-    /// The digest of labels with their lengths: a label may have a dot in it. A length is below
-    /// any letter.
+    /// The digest of labels with their lengths: a label may have a dot in it. Lower case does not
+    /// change a length, which is below 64.
     private func digest(_ frame: FrameBytes, from start: Int, count: Int) -> NameDigest {
         var hasher = NameHasher()
         for offset in 0..<count { hasher.append(Self.lowered(frame.u8(start &+ offset))) }

@@ -1,7 +1,7 @@
 import FoundationEssentials
 internal import SystemPackage
 
-/// Captures that have to be read twice. Standard input and pipes are first copied to temporary
+/// Captures that may have to be read twice. Standard input and pipes are first copied to temporary
 /// files, which are deleted with the spool.
 public final class InputSpool {
     /// The paths of the captures, in the order of their names.

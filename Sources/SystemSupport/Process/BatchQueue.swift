@@ -4,8 +4,8 @@ internal import Timestamps
 /// A bounded queue between two threads: one puts items in, the other takes them out. Each waits for
 /// the other.
 ///
-/// A full queue is filled again when it is half empty: to wake a thread for each item would cost
-/// more than many items do.
+/// A full queue is filled again when it has room for several items: to wake a thread for each would
+/// cost more than many items do.
 package final class BatchQueue<Item: Sendable>: Sendable {
     private struct State {
         var items: [Item] = []
@@ -16,12 +16,20 @@ package final class BatchQueue<Item: Sendable>: Sendable {
     }
 
     private let capacity: Int
+    /// The most items with which a queue that was full has room again.
+    private let few: Int
     private let state = Mutex(State())
     private let hasItem = Signal()
     private let hasRoom = Signal()
 
     /// - Parameter capacity: the number of items from which on `put` waits.
-    package init(capacity: Int) { self.capacity = max(1, capacity) }
+    package init(capacity: Int) {
+        self.capacity = max(1, capacity)
+        few = self.capacity - min(max(1, self.capacity / 2), 8)
+    }
+
+    /// Whether the thread that puts items in waits for room, for tests.
+    var isAwaited: Bool { state.withLock { $0.isFull } }
 
     /// Adds an item; waits while the queue is full.
     ///
@@ -50,7 +58,7 @@ package final class BatchQueue<Item: Sendable>: Sendable {
             let (item, hasRoomAgain, isOver) = state.withLock { state -> (Item?, Bool, Bool) in
                 guard !state.items.isEmpty else { return (nil, false, state.isFinished) }
                 let item = state.items.removeFirst()
-                let hasRoomAgain = state.isFull && state.items.count <= capacity / 2
+                let hasRoomAgain = state.isFull && state.items.count <= few
                 if hasRoomAgain { state.isFull = false }
                 return (item, hasRoomAgain, false)
             }

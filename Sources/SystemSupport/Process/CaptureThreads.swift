@@ -11,6 +11,7 @@ public enum CaptureThreads {
 
     private static let coreCount = sysconf(Int32(_SC_NPROCESSORS_ONLN))
 
-    /// The number of threads that fit a model, where so many may: no more than there are cores.
+    /// The number of threads that fit a model or score windows, where so many may: no more than
+    /// there are cores.
     public static func fitting(_ threads: Int) -> Int { max(1, min(threads, coreCount)) }
 }

@@ -29,7 +29,7 @@ public struct ResourceLimits: Sendable, Equatable {
     /// Half for hosts; the rest is for those with many peers, and for incidents.
     package var hostLimit: Int { min(100_000, room / 2 / Self.bytesPerHost) }
 
-    /// The rest without incidents: for the windows of a ranking.
+    /// A quarter for the windows of a ranking, which has no incidents.
     package var windowBytes: Int { room / 4 }
 
     /// The resident bytes of this process (proc(5), `statm`), without shared pages, which include
