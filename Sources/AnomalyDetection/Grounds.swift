@@ -13,14 +13,11 @@ enum Grounds: Sendable {
     case stated([Verdict.Reason])
     /// A window beyond its group's clean range.
     indirect case window(JudgedWindow)
-    /// A window that was compared with all others of a capture.
-    indirect case ranked(RankedWindow)
 
     var reasons: [Verdict.Reason] {
         switch self {
         case .stated(let reasons): reasons
         case .window(let judged): judged.reasons
-        case .ranked(let ranked): ranked.reasons
         }
     }
 }

@@ -21,16 +21,18 @@ public struct OutlierRanking: Sendable {
         public var pattern: Pattern?
         /// The strength in multiples of the pattern's least amount; 0 without a pattern.
         public var strength: Float
-        public var window: Window
         /// Which way the answers lean where its window lies, −1 (benign) to 1 (malicious).
         public internal(set) var lean: Float = 0
-        /// What the reasons rest on.
-        var grounds: Grounds
+        /// What the window and the reasons rest on.
+        fileprivate var ranked: RankedWindow
+
+        /// The window, with the contact that the pattern is about.
+        public var window: Window { pattern?.shown(ranked.window) ?? ranked.window }
 
         /// The anomalous features; the clean values are those of the whole capture.
         ///
         /// - Complexity: that of an attribution by the forest, for each call.
-        public var reasons: [Verdict.Reason] { grounds.reasons }
+        public var reasons: [Verdict.Reason] { ranked.reasons }
 
         /// Orders the entries that have a pattern, and those that have none: by the pattern's
         /// strength, the score, and what answers add.
@@ -69,11 +71,14 @@ public struct OutlierRanking: Sendable {
     }
 
     /// Addresses that are kept, the most anomalous; a capture of forged ones may have millions.
-    private static let entryLimit = 65_536
+    private let entryLimit: Int
     /// Whether addresses were left out.
     public private(set) var isCut = false
 
-    public init(inventory: Inventory, seed: UInt64) {
+    /// - Parameter entryLimit: the number of addresses that are kept; up to twice as many meanwhile,
+    ///   1.5 KB each.
+    public init(inventory: Inventory, seed: UInt64, entryLimit: Int = 65_536) {
+        self.entryLimit = entryLimit
         // A ranking reads neither p-values nor thresholds.
         trainer = Trainer(
             inventory: inventory, seed: seed, learnsTime: false, setsAside: false,
@@ -167,16 +172,14 @@ public struct OutlierRanking: Sendable {
             subject: window.subject,
             workload: (window.identity ?? identities.identity(of: window.subject)).name,
             score: score, pattern: found?.pattern, strength: strength,
-            window: found?.pattern.shown(window) ?? window,
-            grounds: .ranked(
-                RankedWindow(
-                    window: window, row: scored.row(place, window.scale), node: standard.node,
-                    forest: standard.forest, pattern: found?.pattern)))
+            ranked: RankedWindow(
+                window: window, row: scored.row(place, window.scale), node: standard.node,
+                forest: standard.forest, pattern: found?.pattern))
         standings[window.subject] = Standing(strength: strength, rank: rank)
-        guard best.count > 2 * Self.entryLimit else { return }
+        guard best.count > 2 * entryLimit else { return }
         isCut = true
         best = Dictionary(
-            uniqueKeysWithValues: entries.prefix(Self.entryLimit).map { ($0.subject, $0) })
+            uniqueKeysWithValues: entries.prefix(entryLimit).map { ($0.subject, $0) })
         standings = standings.filter { best[$0.key] != nil }
     }
 
@@ -197,37 +200,32 @@ public struct OutlierRanking: Sendable {
     @discardableResult
     public mutating func answer(_ judge: (Entry) -> Bool?) -> Int {
         let answers = best.values.compactMap { entry -> ForestLeans.Answer? in
-            guard let row = entry.row, let isAnomaly = judge(entry) else { return nil }
-            return ForestLeans.Answer(row: row, isAnomaly: isAnomaly)
+            judge(entry).map { ForestLeans.Answer(row: entry.ranked.row, isAnomaly: $0) }
         }
         let leans = standards.map { ForestLeans(answers, of: $0.forest) }
         for (subject, entry) in best {
-            guard let row = entry.row else { continue }
-            let scale = entry.window.scale.rawValue
-            best[subject]?.lean = leans[scale].lean(of: row, in: standards[scale].forest)
+            let scale = entry.ranked.window.scale.rawValue
+            best[subject]?.lean = leans[scale].lean(
+                of: entry.ranked.row, in: standards[scale].forest)
         }
         return answers.count
     }
 }
 
 extension OutlierRanking.Entry {
-    /// The row that the forest scored.
-    fileprivate var row: [Float]? {
-        if case .ranked(let ranked) = grounds { ranked.row } else { nil }
-    }
-
     /// The amounts in its window that are not 0, in the order of the features.
     public var amounts: [(name: String, value: Float)] {
-        FeatureSchema.table.compactMap { row in
+        let window = window
+        return FeatureSchema.table.compactMap { row in
             let value = window[row.feature]
             return value == 0 ? nil : (row.name, value)
         }
     }
 }
 
-/// A window with all others of its capture.
+/// A window with what it was compared with: all others of its capture.
 struct RankedWindow: Sendable {
-    var window: Window
+    @Boxed var window: Window
     /// `[Feature.count]`, as the forest scored it.
     var row: [Float]
     var node: GroupBaseline

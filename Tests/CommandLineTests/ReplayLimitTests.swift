@@ -39,6 +39,15 @@ struct ReplayLimitTests {
         }
     }
 
+    /// Without a model, each source is a host to be ranked.
+    @Test func aRankingStaysWithinItsMemoryToo() throws {
+        let capture = try forged(150_000, packetsEach: 1)
+        let run = try Bounded(["replay", "-r", capture, "--memory", "256MiB"])
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(run.peakBytes <= 256 << 20, "\(run.peakBytes >> 20) MiB")
+        #expect(run.errors.contains("the least anomalous hosts were left out"), "\(run.errors)")
+    }
+
     @Test(arguments: ["255MiB", "2TiB", "512", "much"])
     func memoryHasARange(text: String) throws {
         let run = try Run("replay", "-r", "captures/clean-test.pcap", "--memory", text)

@@ -56,7 +56,8 @@ public struct HostRanking {
         progress: ProgressReport? = nil, record: ReplayReportData? = nil
     ) throws -> Outcome {
         let spool = try self.spool ?? InputSpool(paths)
-        var ranking = OutlierRanking(inventory: inventory, seed: seed)
+        var ranking = OutlierRanking(
+            inventory: inventory, seed: seed, entryLimit: limits.rankedLimit)
         ranking.threadCount = CaptureThreads.fitting(threads)
         var outcome = Outcome()
         var kept = KeptWindows(

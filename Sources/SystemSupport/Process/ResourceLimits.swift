@@ -32,6 +32,9 @@ public struct ResourceLimits: Sendable, Equatable {
     /// A quarter for the windows of a ranking, which has no incidents.
     package var windowBytes: Int { room / 4 }
 
+    /// As much for the hosts that it ranks, in place of the table of hosts: 3 KB each.
+    package var rankedLimit: Int { min(65_536, room / 4 / (3 << 10)) }
+
     /// The resident bytes of this process (proc(5), `statm`), without shared pages, which include
     /// the kernel's rings.
     package static var residentBytes: Int? {
