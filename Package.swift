@@ -432,8 +432,8 @@ let package = Package(
         tests(
             of: "AnomalyModel",
             uses: [
-                "Timestamps", "NetworkAddresses", "Workloads", "BaselineGraph", "FeatureExtraction",
-                "AttackPatterns", "AnomalyDetection",
+                "Timestamps", "NetworkAddresses", "PacketDecoding", "Workloads", "BaselineGraph",
+                "FeatureExtraction", "AttackPatterns", "AnomalyDetection",
             ]),
         tests(
             of: "AnomalyDetection",

@@ -75,8 +75,8 @@ public struct OutlierRanking: Sendable {
     /// Whether addresses were left out.
     public private(set) var isCut = false
 
-    /// - Parameter entryLimit: the number of addresses that are kept; up to twice as many meanwhile,
-    ///   1.5 KB each.
+    /// - Parameter entryLimit: the number of addresses that are kept; up to twice as many
+    ///   meanwhile, 1.5 KB each.
     public init(inventory: Inventory, seed: UInt64, entryLimit: Int = 65_536) {
         self.entryLimit = entryLimit
         // A ranking reads neither p-values nor thresholds.

@@ -24,6 +24,10 @@ extension CommunicationGraph {
         _ subject: Resolved, _ peer: Resolved, _ destination: IPAddress, _ service: Service,
         at unit: Int32
     ) {
+        guard subject.hasNumbers, peer.hasNumbers else {
+            droppedFacts += 1
+            return
+        }
         if peer.place == .outside {
             _ = Self.note(
                 destination, in: &outsideAddresses, at: unit, dropped: &droppedFacts)

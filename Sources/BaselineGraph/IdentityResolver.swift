@@ -12,6 +12,11 @@ package struct Resolved: Sendable {
     package var place: Identity.Place
     package var isNamed: Bool
 
+    /// Whether the graph has its name and its network's.
+    var hasNumbers: Bool {
+        name != IdentityResolver.unknown && network != IdentityResolver.unknown
+    }
+
     /// Whether it is a workload that has a name, or whose own name the baseline contains.
     package var isKnown: Bool {
         place == .inside && (isNamed || name != IdentityResolver.unknown && asSubject == name)
@@ -96,14 +101,18 @@ package struct IdentityResolver: Sendable {
         return resolved
     }
 
-    /// Returns the numbers of `address`, and adds it to the graph if it has none.
+    /// Returns the numbers of `address`, and adds it to the graph if it has none. A graph with too
+    /// many names gives none.
     package mutating func learn(_ address: IPAddress, in graph: inout CommunicationGraph)
         -> Resolved
     {
         if let known = cache[address], known.name != Self.unknown { return known }
         let identity = identities.identity(of: address)
-        let name = graph.intern(identity.name)
-        let network = graph.intern(CommunicationGraph.networkName(identity.network))
+        // All addresses outside have one name.
+        let isGiven = identity.isNamed || identity.place == .outside
+        let name = graph.intern(identity.name, isGiven: isGiven)
+        let network = graph.intern(
+            CommunicationGraph.networkName(identity.network), isGiven: isGiven)
         let resolved = Resolved(
             name: name, network: network, asSubject: name, place: identity.place,
             isNamed: identity.isNamed)

@@ -3,9 +3,9 @@ import BaselineGraph
 import FeatureExtraction
 import NetworkAddresses
 import Testing
-import Workloads
 
 @testable import AnomalyModel
+@testable import Workloads
 
 struct TrainerTests {
     private func window(
@@ -40,6 +40,23 @@ struct TrainerTests {
 
     private func transformed(_ flows: Float) -> Float {
         FeatureSchema.description(of: .flows).transformed(flows, seconds: 10)
+    }
+
+    /// An attacker who forges addresses during a training does not fill the memory.
+    @Test func unnamedAddressesBeyondTheLimitAreNotLearned() {
+        var trainer = Trainer(inventory: .empty, seed: 1)
+        for number in 0..<Trainer.identityLimit + 500 {
+            trainer.observe(window(UInt32(number), second: 1_000_000 + number / 1000, flows: 1))
+        }
+        #expect(trainer.workloadCount == Trainer.identityLimit && trainer.unlearnedCount == 500)
+        // Known addresses are learned on, and named workloads always.
+        trainer.observe(window(3, second: 1_000_100, flows: 1))
+        var named = window(UInt32(Trainer.identityLimit + 600), second: 1_000_100, flows: 1)
+        named.identity = Identity(
+            name: "database", image: nil, network: "backend", place: .inside, isNamed: true)
+        trainer.observe(named)
+        #expect(trainer.workloadCount == Trainer.identityLimit + 1)
+        #expect(trainer.unlearnedCount == 500)
     }
 
     /// A long training keeps a sample of its windows. What was seen twice is clean, also if it is

@@ -23,6 +23,9 @@ package struct HabitFilter {
     /// The greatest usual rate, in multiples of the mean.
     private static let mostOfMean: Float = 2
 
+    /// The number of habits: an attacker can forge any number of addresses. Others have none.
+    private static let habitLimit = 65_536
+
     private var first: Int
     private var tenth: Int
     private var third: Int
@@ -48,7 +51,9 @@ package struct HabitFilter {
     /// Adds a window; windows come in order of time.
     package mutating func observe(_ window: Window) {
         guard window.scale == .short, window.endSecond < third else { return }
-        var habit = habits[window.subject] ?? Habit(firstSecond: window.endSecond)
+        let known = habits[window.subject]
+        guard known != nil || habits.count < Self.habitLimit else { return }
+        var habit = known ?? Habit(firstSecond: window.endSecond)
         guard habit.firstSecond <= tenth else { return }
         habit.windows += 1
         for shape in Self.shapes { habit.rates[shape, default: 0] += Self.rate(window, shape) }

@@ -47,8 +47,7 @@ public struct Retrainer: Sendable {
             }
             flaggedUntil[subject] = nil
         }
-        learnedCount += 1
-        trainer.observe(window)
+        if trainer.observe(window) { learnedCount += 1 }
     }
 
     /// Returns a model of the learned windows, within the anchor's bounds.

@@ -9,6 +9,10 @@ public struct Trainer: Sendable {
     /// The greatest number of windows kept for one scale; beyond it, a seeded reservoir sample is
     /// kept, and the largest values of all others.
     public static let rowLimit = 60_000
+    /// The number of workloads and addresses beyond which unnamed addresses inside are not learned:
+    /// an attacker can forge any number of them, and each takes 3 KB. Others have twice the room.
+    static let identityLimit = 65_536
+
     /// The number of folds of time for cross-fitting: each is scored by a forest that did not see
     /// it.
     static let foldCount = 4
@@ -60,15 +64,28 @@ public struct Trainer: Sendable {
 
     /// The number of workloads and unnamed addresses seen.
     public var workloadCount: Int { known.count }
+    /// The number of windows that were not learned, because there are too many unnamed addresses.
+    public private(set) var unlearnedCount = 0
 
     /// Adds one clean window.
-    public mutating func observe(_ window: Window) {
+    ///
+    /// - Returns: false if it is not learned, because there are too many unnamed addresses.
+    @discardableResult
+    public mutating func observe(_ window: Window) -> Bool {
         let base = baseSecond ?? window.endSecond
         baseSecond = base
         lastSecond = window.endSecond
+        guard let identity = index(of: window) else {
+            unlearnedCount += 1
+            return false
+        }
+        learn(window, identity, base)
+        return true
+    }
+
+    private mutating func learn(_ window: Window, _ identity: Int32, _ base: Int) {
         let scale = window.scale.rawValue
         let row = RelativeVector.transformed(window.values, seconds: window.scale.seconds)
-        let identity = index(of: window)
         // A capture's clock may jump back.
         let elapsed = max(0, window.endSecond - base)
         if window.scale == .medium {
@@ -108,7 +125,8 @@ public struct Trainer: Sendable {
             to: &leftOut[scale.rawValue][identity])
     }
 
-    private mutating func index(of window: Window) -> Int32 {
+    /// The number of the window's workload or address; nil if there are too many.
+    private mutating func index(of window: Window) -> Int32? {
         let address = window.subject
         if let identity = window.identity {
             if let index = indexOf[address], known[Int(index)] == identity { return index }
@@ -117,9 +135,11 @@ public struct Trainer: Sendable {
         return indexOf[address] ?? remember(identities.identity(of: address), of: address)
     }
 
-    private mutating func remember(_ identity: Identity, of address: IPAddress) -> Int32 {
+    private mutating func remember(_ identity: Identity, of address: IPAddress) -> Int32? {
         let index = indexOfIdentity[identity] ?? Int32(known.count)
         if Int(index) == known.count {
+            let isOther = identity.isNamed || identity.place != .inside
+            guard known.count < (isOther ? 2 : 1) * Self.identityLimit else { return nil }
             known.append(identity)
             indexOfIdentity[identity] = index
         }

@@ -36,13 +36,26 @@ package struct TrainingSanitizer {
             return "\(who), \(pattern.title) at \(UTC.moment(Int64(window.endSecond))), "
                 + pattern.amount(in: window)
         }
+    }
 
-        /// Whether the suspect sent or received a packet in that time.
-        package func owns(_ packet: Packet) -> Bool {
+    /// The traffic of some suspects: the packets that they sent or received in their time.
+    package struct Traffic: Sendable {
+        private var byAddress: [IPAddress: ClosedRange<Int>] = [:]
+        private var byMAC: [MACAddress: [ClosedRange<Int>]] = [:]
+
+        package init(of suspects: [Suspect]) {
+            for suspect in suspects {
+                byAddress[suspect.subject] = suspect.seconds
+                guard suspect.mac != .zero else { continue }
+                byMAC[suspect.mac, default: []].append(suspect.seconds)
+            }
+        }
+
+        package func contains(_ packet: Packet) -> Bool {
             let second = packet.time.second
-            guard seconds.contains(second) else { return false }
-            if packet.source == subject || packet.destination == subject { return true }
-            return mac != .zero && packet.sourceMAC == mac
+            return byAddress[packet.source]?.contains(second) == true
+                || byAddress[packet.destination]?.contains(second) == true
+                || byMAC[packet.sourceMAC]?.contains { $0.contains(second) } == true
         }
     }
 

@@ -125,8 +125,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
             let window = tracker.window
             sanitizer.add(window)
             guard time >= windowsFrom, !sanitizer.isSuspect(window) else { continue }
-            windows += 1
-            trainer.observe(window)
+            if trainer.observe(window) { windows += 1 }
         }
     }
 

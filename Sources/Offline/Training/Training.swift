@@ -1,5 +1,6 @@
 import AnomalyDetection
 public import AnomalyModel
+import BaselineGraph
 import FeatureExtraction
 import FlowMetering
 public import ModelFiles
@@ -71,7 +72,8 @@ public struct Training {
         let suspects = check.finish()
         // Who uses addresses of others is never learned: the model would take them for its own.
         let excluded = excludesSuspects ? suspects : suspects.filter(\.isImpostor)
-        let isClean = { @Sendable (packet: Packet) in !excluded.contains { $0.owns(packet) } }
+        let unclean = TrainingSanitizer.Traffic(of: excluded)
+        let isClean = { @Sendable (packet: Packet) in !unclean.contains(packet) }
         if !excluded.isEmpty {
             learner = GraphLearner(inventory: inventory)
             packets = try reader("who talks to whom, without suspects")
@@ -119,7 +121,7 @@ public struct Training {
         return Outcome(
             model: model, quality: quality, warnings: first.warnings,
             advice: first.remarks + warnings(suspects) + SetAside.lines(setAside)
-                + advice(model, quality))
+                + leftOut(trainer, graph) + advice(model, quality))
     }
 
     private func digest() throws -> String {
@@ -139,6 +141,16 @@ public struct Training {
                 + "learned traffic raises no alerts later: if any of this is an attack, train "
                 + "again with --exclude-suspects"
         ]
+    }
+
+    /// What was not learned for want of room.
+    private func leftOut(_ trainer: Trainer, _ graph: CommunicationGraph) -> [String] {
+        [
+            (trainer.unlearnedCount, "windows", "addresses"),
+            (graph.droppedFacts, "contacts and names", "addresses, contacts or names"),
+        ].filter { $0.0 > 0 }.map {
+            "\($0.0) \($0.1) were not learned: the captures have too many \($0.2)"
+        }
     }
 
     private func advice(_ model: Model, _ quality: LearningQuality) -> [String] {

@@ -32,7 +32,7 @@ public struct ResourceLimits: Sendable, Equatable {
     /// A quarter for the windows of a ranking, which has no incidents.
     package var windowBytes: Int { room / 4 }
 
-    /// As much for the hosts that it ranks, in place of the table of hosts: 3 KB each.
+    /// As much for the hosts that it ranks, 3 KB each; the table of hosts is gone by then.
     package var rankedLimit: Int { min(65_536, room / 4 / (3 << 10)) }
 
     /// The resident bytes of this process (proc(5), `statm`), without shared pages, which include
