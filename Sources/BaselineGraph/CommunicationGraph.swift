@@ -79,17 +79,16 @@ public struct CommunicationGraph: Sendable, Equatable {
     /// The number of `name` in this graph, or nil.
     public func index(of name: String) -> UInt32? { indexOfName[name] }
 
-    /// The greatest number of names of addresses that nobody names: an attacker can forge any
-    /// number of them.
+    /// The number of names beyond which mere addresses, and their networks, have none.
     static let nameLimit = 1 << 18
 
     /// Returns the number of a name, which is added to the graph; `IdentityResolver.unknown` if
     /// there are too many.
     ///
-    /// - Parameter isGiven: whether somebody gave the name; there are few of these.
-    mutating func intern(_ name: String, isGiven: Bool) -> UInt32 {
+    /// - Parameter isAddress: whether the name is that of a mere address, or of its network.
+    mutating func intern(_ name: String, isAddress: Bool) -> UInt32 {
         if let index = indexOfName[name] { return index }
-        guard isGiven || names.count < Self.nameLimit else { return IdentityResolver.unknown }
+        guard !isAddress || names.count < Self.nameLimit else { return IdentityResolver.unknown }
         let index = UInt32(names.count)
         names.append(name)
         indexOfName[name] = index

@@ -108,11 +108,10 @@ package struct IdentityResolver: Sendable {
     {
         if let known = cache[address], known.name != Self.unknown { return known }
         let identity = identities.identity(of: address)
-        // All addresses outside have one name.
-        let isGiven = identity.isNamed || identity.place == .outside
-        let name = graph.intern(identity.name, isGiven: isGiven)
+        let isAddress = identity.isMereAddress
+        let name = graph.intern(identity.name, isAddress: isAddress)
         let network = graph.intern(
-            CommunicationGraph.networkName(identity.network), isGiven: isGiven)
+            CommunicationGraph.networkName(identity.network), isAddress: isAddress)
         let resolved = Resolved(
             name: name, network: network, asSubject: name, place: identity.place,
             isNamed: identity.isNamed)

@@ -143,6 +143,7 @@ public final class IsolationForest: Sendable, Equatable {
         self.boxHalves = boxHalves
     }
 
+    /// Whether two forests have the same trees and the same references.
     public static func == (one: IsolationForest, other: IsolationForest) -> Bool {
         // The other arrays follow from these.
         one === other

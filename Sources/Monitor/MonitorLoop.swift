@@ -86,7 +86,7 @@ struct MonitorLoop {
         notice.ready("learning what is usual")
         while !requests.shouldStop() {
             if let learned = try learnOnce() {
-                return try keep(learned.model, at: path, learned.progress, learned.setAside)
+                return try keep(learned.model, at: path, learned.progress, learned.remarks)
             }
         }
         logger.info("stopped while learning; the next start begins again")
@@ -96,7 +96,7 @@ struct MonitorLoop {
     /// Learns for the configured time; nil if there was nothing to learn from, or a stop was
     /// requested.
     private mutating func learnOnce() throws -> (
-        model: Model, setAside: [SetAside], progress: MonitorStatus.Learning
+        model: Model, remarks: [String], progress: MonitorStatus.Learning
     )? {
         let began = Clock.now()
         var pipeline = TrainingPipeline(
@@ -142,8 +142,8 @@ struct MonitorLoop {
         }
         pipeline.finishFlows()
         do throws(ModelError) {
-            let (model, setAside) = try pipeline.model(provenance(began, now))
-            return (model, setAside, pipeline.progress(at: now))
+            let (model, remarks) = try pipeline.model(provenance(began, now))
+            return (model, remarks, pipeline.progress(at: now))
         } catch {
             logger.warning("nothing learned yet: \(error); learning continues")
             return nil
@@ -162,7 +162,7 @@ struct MonitorLoop {
 
     private mutating func keep(
         _ model: Model, at path: String, _ progress: MonitorStatus.Learning,
-        _ setAside: [SetAside]
+        _ remarks: [String]
     ) throws(ModelError) -> Model {
         reporter.status.learning = nil
         var place = "kept as \(path)"
@@ -178,7 +178,7 @@ struct MonitorLoop {
         for line in LearningQuality.leftOut(quality.workloads) {
             logger.warning("not learned: \(line)")
         }
-        for line in SetAside.lines(setAside) { logger.warning("\(line)") }
+        for remark in remarks { logger.warning("\(remark)") }
         for suspect in progress.suspects {
             logger.warning(
                 """

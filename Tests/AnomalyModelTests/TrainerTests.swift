@@ -57,6 +57,9 @@ struct TrainerTests {
         trainer.observe(named)
         #expect(trainer.workloadCount == Trainer.identityLimit + 1)
         #expect(trainer.unlearnedCount == 500)
+        #expect(
+            trainer.unlearned(CommunicationGraph())
+                == ["500 windows were not learned: there are too many addresses"])
     }
 
     /// A long training keeps a sample of its windows. What was seen twice is clean, also if it is

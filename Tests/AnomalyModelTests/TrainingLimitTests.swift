@@ -13,10 +13,10 @@ struct TrainingLimitTests {
     @Test func aGraphHasRoomForSoManyNames() {
         var graph = CommunicationGraph()
         for number in 1..<CommunicationGraph.nameLimit {
-            _ = graph.intern("host \(number)", isGiven: false)
+            _ = graph.intern("host \(number)", isAddress: true)
         }
-        #expect(graph.intern("one more", isGiven: false) == IdentityResolver.unknown)
-        #expect(graph.intern("host 1", isGiven: false) == 1)
+        #expect(graph.intern("one more", isAddress: true) == IdentityResolver.unknown)
+        #expect(graph.intern("host 1", isAddress: true) == 1)
         graph.know(
             IPAddress(v4: 0x0A00_0001), IPAddress(v4: 0x0A00_0002),
             Service(ipProtocol: 6, port: 80), inventory: .empty)

@@ -34,7 +34,8 @@ struct Peak: Sendable {
 
     /// Adds a row of values to the peaks of their columns.
     static func add(
-        _ row: [Float], _ subject: UInt32, _ second: Int32, reach: Int32, to peaks: inout [Peak]
+        _ row: Span<Float>, _ subject: UInt32, _ second: Int32, reach: Int32,
+        to peaks: inout [Peak]
     ) {
         for column in peaks.indices {
             peaks[column].add(row[column], subject, second, reach: reach)

@@ -123,10 +123,9 @@ struct GroupStatistics {
         let values = table.values.span
         for row in rows {
             let start = Int(row) * Feature.count
-            let (subject, second) = (table.subjects[Int(row)], table.seconds[Int(row)])
-            for column in peaks.indices {
-                peaks[column].add(values[start + column], subject, second, reach: reach)
-            }
+            Peak.add(
+                values.extracting(start..<start + Feature.count), table.subjects[Int(row)],
+                table.seconds[Int(row)], reach: reach, to: &peaks)
         }
         return peaks
     }

@@ -9,8 +9,8 @@ public struct Trainer: Sendable {
     /// The greatest number of windows kept for one scale; beyond it, a seeded reservoir sample is
     /// kept, and the largest values of all others.
     public static let rowLimit = 60_000
-    /// The number of workloads and addresses beyond which unnamed addresses inside are not learned:
-    /// an attacker can forge any number of them, and each takes 3 KB. Others have twice the room.
+    /// The number of workloads and addresses beyond which mere addresses are not learned: an
+    /// attacker can forge any number of them, and each takes 3 KB. Others have twice the room.
     static let identityLimit = 65_536
 
     /// The number of folds of time for cross-fitting: each is scored by a forest that did not see
@@ -64,12 +64,20 @@ public struct Trainer: Sendable {
 
     /// The number of workloads and unnamed addresses seen.
     public var workloadCount: Int { known.count }
-    /// The number of windows that were not learned, because there are too many unnamed addresses.
-    public private(set) var unlearnedCount = 0
+    /// The number of windows that were not learned, because there are too many addresses.
+    private(set) var unlearnedCount = 0
+
+    /// What was not learned for want of room, and of the graph that belongs to it: a line each.
+    package func unlearned(_ graph: CommunicationGraph) -> [String] {
+        [
+            (unlearnedCount, "windows", "addresses"),
+            (graph.droppedFacts, "contacts and names", "addresses, contacts or names"),
+        ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1) were not learned: there are too many \($0.2)" }
+    }
 
     /// Adds one clean window.
     ///
-    /// - Returns: false if it is not learned, because there are too many unnamed addresses.
+    /// - Returns: false if it is not learned, because there are too many addresses.
     @discardableResult
     public mutating func observe(_ window: Window) -> Bool {
         let base = baseSecond ?? window.endSecond
@@ -121,7 +129,7 @@ public struct Trainer: Sendable {
             leftOut[scale.rawValue][identity] = [Peak](repeating: Peak(), count: Feature.count)
         }
         Peak.add(
-            values, subject, second, reach: Peak.reach(scale),
+            values.span, subject, second, reach: Peak.reach(scale),
             to: &leftOut[scale.rawValue][identity])
     }
 
@@ -138,8 +146,8 @@ public struct Trainer: Sendable {
     private mutating func remember(_ identity: Identity, of address: IPAddress) -> Int32? {
         let index = indexOfIdentity[identity] ?? Int32(known.count)
         if Int(index) == known.count {
-            let isOther = identity.isNamed || identity.place != .inside
-            guard known.count < (isOther ? 2 : 1) * Self.identityLimit else { return nil }
+            let limit = (identity.isMereAddress ? 1 : 2) * Self.identityLimit
+            guard known.count < limit else { return nil }
             known.append(identity)
             indexOfIdentity[identity] = index
         }

@@ -188,15 +188,16 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
 
     var hosts: Int { tracker.hostCount }
 
-    /// The model of everything observed, and what is left out of its clean ranges.
+    /// The model of everything observed, and lines on what is not in it, or not in its clean
+    /// ranges.
     ///
     /// - Throws: `.tooLittleData` if there is nothing to learn from yet.
     func model(
         _ provenance: Model.Provenance
-    ) throws(ModelError) -> (model: Model, setAside: [SetAside]) {
+    ) throws(ModelError) -> (model: Model, remarks: [String]) {
         var provenance = provenance
         provenance.packetCount = Int(clamping: packets)
         let (model, setAside) = try trainer.fitted(graph: learnedGraph, provenance: provenance)
-        return (model.identified(), setAside)
+        return (model.identified(), SetAside.lines(setAside) + trainer.unlearned(model.graph))
     }
 }

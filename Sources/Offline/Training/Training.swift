@@ -1,6 +1,5 @@
 import AnomalyDetection
 public import AnomalyModel
-import BaselineGraph
 import FeatureExtraction
 import FlowMetering
 public import ModelFiles
@@ -121,7 +120,7 @@ public struct Training {
         return Outcome(
             model: model, quality: quality, warnings: first.warnings,
             advice: first.remarks + warnings(suspects) + SetAside.lines(setAside)
-                + leftOut(trainer, graph) + advice(model, quality))
+                + trainer.unlearned(graph) + advice(model, quality))
     }
 
     private func digest() throws -> String {
@@ -141,16 +140,6 @@ public struct Training {
                 + "learned traffic raises no alerts later: if any of this is an attack, train "
                 + "again with --exclude-suspects"
         ]
-    }
-
-    /// What was not learned for want of room.
-    private func leftOut(_ trainer: Trainer, _ graph: CommunicationGraph) -> [String] {
-        [
-            (trainer.unlearnedCount, "windows", "addresses"),
-            (graph.droppedFacts, "contacts and names", "addresses, contacts or names"),
-        ].filter { $0.0 > 0 }.map {
-            "\($0.0) \($0.1) were not learned: the captures have too many \($0.2)"
-        }
     }
 
     private func advice(_ model: Model, _ quality: LearningQuality) -> [String] {

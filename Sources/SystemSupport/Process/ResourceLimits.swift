@@ -32,7 +32,8 @@ public struct ResourceLimits: Sendable, Equatable {
     /// A quarter for the windows of a ranking, which has no incidents.
     package var windowBytes: Int { room / 4 }
 
-    /// As much for the hosts that it ranks, 3 KB each; the table of hosts is gone by then.
+    /// A quarter for the hosts that it ranks, 3 KB each. Flows and hosts are counted before that,
+    /// or, if the captures are read again, windows are not kept.
     package var rankedLimit: Int { min(65_536, room / 4 / (3 << 10)) }
 
     /// The resident bytes of this process (proc(5), `statm`), without shared pages, which include

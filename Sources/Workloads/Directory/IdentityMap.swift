@@ -23,6 +23,10 @@ public struct Identity: Hashable, Sendable {
     public var place: Place
     /// Whether a source of names gives it a name.
     public var isNamed: Bool
+
+    /// Whether it is no more than an address: an attacker can forge any number of these, each of
+    /// which is an identity of its own.
+    public var isMereAddress: Bool { !isNamed && place != .outside }
 }
 
 /// Resolves addresses to identities: from a given inventory, from the running containers that
