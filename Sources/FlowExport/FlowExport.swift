@@ -2,6 +2,7 @@ package import FlowMetering
 package import NetworkAddresses
 package import PacketCapture
 package import PacketDecoding
+internal import SystemSupport
 
 /// Meters packets and writes the flows: `lazaret flows`.
 package struct FlowExport {
@@ -10,6 +11,8 @@ package struct FlowExport {
         package var meter = FlowMeterOptions()
         package var decode = PacketDecoder.Options()
         package var format = FlowFormat.table
+        /// Files: with more than one, another thread reads and decodes; the flows are the same.
+        package var threads = 1
         /// The width of a table in characters.
         package var width = 120
         package var isColoured = false
@@ -32,6 +35,12 @@ package struct FlowExport {
         package var isDamaged: Bool {
             warnings.contains { if case .damaged = $0.kind { true } else { false } }
         }
+
+        fileprivate mutating func interrupt(after bytes: UInt64, of total: UInt64) {
+            guard total > 0 else { return }
+            isInterrupted = true
+            shareRead = min(1, Double(bytes) / Double(total))
+        }
     }
 
     package let options: Options
@@ -48,9 +57,13 @@ package struct FlowExport {
     ) throws -> Outcome {
         var capture = options.capture
         capture.linkTypes = LinkType.supported.map(\.rawValue)
+        var thread = FlowThread(options: options, datagrams: output.isDatagram)
+        // A signal that ends the reading of a pipe comes to the first thread.
+        if options.threads > 1, let size = Self.size(ofPlain: files) {
+            return try run(files, size, capture, &thread, output, shouldStop, progress)
+        }
         let source = try FileCapture(paths: files, options: capture)
         let total = source.totalBytes
-        var thread = FlowThread(options: options, datagrams: output.isDatagram)
         var batches = 0
         var isWhole = false
         while !shouldStop() {
@@ -68,10 +81,52 @@ package struct FlowExport {
             capture: source.statistics, decode: thread.decoder.statistics,
             meter: thread.meter.statistics, warnings: source.warnings)
         // A pipe ends when its writer is interrupted, too.
-        if !isWhole, let total, total > 0 {
-            outcome.isInterrupted = true
-            outcome.shareRead = min(1, Double(source.statistics.fileBytes) / Double(total))
+        if !isWhole, let total {
+            outcome.interrupt(after: source.statistics.fileBytes, of: total)
         }
         return outcome
+    }
+
+    /// The same, while another thread reads and decodes.
+    private func run(
+        _ files: [String], _ size: UInt64, _ capture: CaptureOptions, _ thread: inout FlowThread,
+        _ output: FlowOutput, _ shouldStop: () -> Bool, _ progress: (UInt64, UInt64?) -> Void
+    ) throws -> Outcome {
+        let decoding = FlowThread.decoding(options)
+        let source = try BatchThread<DecodedPackets, DecodedFiles.Summary, CaptureError>(
+            capacity: 16
+        ) { () throws(CaptureError) in
+            try DecodedFiles(paths: files, options: capture, decoding: decoding)
+        }
+        var batch = DecodedPackets()
+        var summary: DecodedFiles.Summary?
+        var batches = 0
+        while summary == nil, !shouldStop() {
+            summary = try source.next(&batch)
+            try thread.process(&batch, to: output)
+            batches &+= 1
+            if batches & 0x1FF == 0 { progress(batch.fileBytes, size) }
+        }
+        try thread.finish(output)
+        var outcome = Outcome(meter: thread.meter.statistics)
+        if let summary {
+            outcome.capture = summary.capture
+            outcome.decode = summary.decode
+            outcome.warnings = summary.warnings
+        }
+        if summary == nil || shouldStop() {
+            outcome.interrupt(after: batch.fileBytes, of: size)
+        }
+        return outcome
+    }
+
+    /// The bytes of all files; nil if one of them is no plain file.
+    private static func size(ofPlain files: [String]) -> UInt64? {
+        var sum: UInt64 = 0
+        for file in files {
+            guard let status = try? Files.status(file), status.isPlainFile else { return nil }
+            sum += status.byteCount
+        }
+        return sum
     }
 }

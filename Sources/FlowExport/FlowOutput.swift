@@ -69,11 +69,7 @@ package final class FlowOutput {
     package var isTerminal: Bool { isatty(descriptor) == 1 }
 
     /// The width of the terminal in columns; nil without one.
-    package var columns: Int? {
-        var size = winsize()
-        let known = unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0
-        return known && size.ws_col > 0 ? Int(size.ws_col) : nil
-    }
+    package var columns: Int? { Terminal.size(of: descriptor)?.columns }
 
     /// Writes all bytes; over UDP, one message at a time.
     @unsafe

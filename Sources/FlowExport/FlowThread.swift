@@ -20,10 +20,7 @@ struct FlowThread: ~Copyable {
     private static let batch = 64
 
     init(options: FlowExport.Options, datagrams: Bool) {
-        var decode = options.decode
-        decode.describesNames = false
-        decode.readsLogins = false
-        decoder = PacketDecoder(options: decode)
+        decoder = PacketDecoder(options: Self.decoding(options))
         meter = FlowMeter(options: options.meter)
         writer = FlowWriter(
             format: options.format, width: options.width, isColoured: options.isColoured,
@@ -34,6 +31,14 @@ struct FlowThread: ~Copyable {
 
     // SAFETY: only this value uses the buffer, and packets need no destruction.
     deinit { unsafe packets.deallocate() }
+
+    /// How packets are decoded whose flows are written, and nothing else.
+    static func decoding(_ options: FlowExport.Options) -> PacketDecoder.Options {
+        var decode = options.decode
+        decode.describesNames = false
+        decode.readsLogins = false
+        return decode
+    }
 
     /// Decodes one batch, at most 64 frames, and meters the previous one.
     mutating func process(_ frames: Span<CapturedFrame>) {
@@ -54,16 +59,35 @@ struct FlowThread: ~Copyable {
         waitingCount = count
     }
 
+    /// Meters packets that another thread has decoded, and writes the flows that have ended.
+    mutating func process(_ batch: inout DecodedPackets, to output: FlowOutput) throws {
+        let parts = batch.parts
+        var next = parts.first ?? 0..<0
+        var packets = batch.packets.mutableSpan
+        meter.prepare(&packets, next)
+        meter.prefetch(&packets, next)
+        for index in parts.indices {
+            let current = next
+            next = index + 1 < parts.count ? parts[index + 1] : 0..<0
+            meter.prepare(&packets, next)
+            observe(&packets, current)
+            meter.prefetch(&packets, next)
+            try hand(to: output)
+        }
+    }
+
     /// Meters the batch that was decoded last.
     mutating func settle() {
         let buffer = unsafe packets
         // SAFETY: as in `take`.
         var span = unsafe buffer.mutableSpan
-        var update = FlowUpdate()
-        for position in waitingStart..<waitingStart &+ waitingCount {
-            meter.observe(&span[position], &update)
-        }
+        observe(&span, waitingStart..<waitingStart &+ waitingCount)
         waitingCount = 0
+    }
+
+    private mutating func observe(_ packets: inout MutableSpan<Packet>, _ range: Range<Int>) {
+        var update = FlowUpdate()
+        for position in range { meter.observe(&packets[position], &update) }
     }
 
     /// Writes the flows that have ended.

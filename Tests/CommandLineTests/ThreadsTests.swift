@@ -9,10 +9,13 @@ struct ThreadsTests {
 
     /// What a command writes with one, two and three threads: its output, the files that it makes,
     /// and what it says.
-    private func results(_ words: [String], files: [String] = []) throws -> [[Data]] {
-        try (1...3).map { threads in
+    private func results(
+        _ words: [String], files: [String] = [], _ counts: ClosedRange<Int> = 1...3
+    ) throws -> [[Data]] {
+        try counts.map { threads in
             let run = try Run(words + ["--threads", "\(threads)"])
-            #expect([0, 3].contains(run.status), "\(words) \(run.errors)")
+            let statuses: [Int32] = words[0] == "flows" ? [0, 1] : [0, 3]
+            #expect(statuses.contains(run.status), "\(words) \(run.errors)")
             return try [Data(run.output.utf8), Data(run.errors.utf8)]
                 + files.map { try Data(contentsOf: URL(fileURLWithPath: scratch.path($0))) }
         }
@@ -86,6 +89,28 @@ struct ThreadsTests {
         }
     }
 
+    @Test(arguments: ["csv", "json", "zeek", "eve", "ipfix"])
+    func flowsAreTheSame(format: String) throws {
+        let flows = scratch.path("flows")
+        let sample = try Data(contentsOf: Run.root.appendingPathComponent("captures/mixed.pcap"))
+        let packed = try scratch.write("mixed.pcap", sample)
+        #expect(try Namespace.command(["gzip", packed]).isEmpty)
+        // No record is that long: what came before is written.
+        let damaged = try scratch.write(
+            "damaged.pcap", sample + Data(repeating: 0x7F, count: 16))
+        for words in [
+            ["-r", "captures/mixed.pcap"], ["-r", try odd()], ["-r", packed + ".gz"],
+            ["-r", damaged],
+            ["-r", "captures/mixed.pcap", "-r", "captures/clean-test.pcap", "tcp"],
+            ["-r", "captures/mixed.pcap", "--max-flows", "100"],
+        ] {
+            let found = try results(
+                ["flows", "--stats", "--format", format, "-o", flows] + words, files: ["flows"],
+                1...2)
+            #expect(found[0][2].count > 10_000 && found[0] == found[1], "\(words)")
+        }
+    }
+
     @Test func errorsAreThoseOfOneThread() throws {
         let text = try scratch.write("text.pcap", Data("no capture at all, but a text".utf8))
         for capture in [text, scratch.path("missing.pcap"), scratch.url.path] {
@@ -95,8 +120,16 @@ struct ThreadsTests {
             #expect(Set(runs.map(\.status)).count == 1 && runs[0].status != 0)
             #expect(Set(runs.map(\.errors)).count == 1, "\(runs.map(\.errors))")
         }
-        for count in ["0", "4", "-1", "x"] {
-            let run = try Run(["replay", "-r", "captures/mixed.pcap", "--threads=\(count)"])
+        for capture in [text, scratch.path("missing.pcap"), scratch.url.path] {
+            let runs = try (1...2).map { try Run(["flows", "-r", capture, "--threads", "\($0)"]) }
+            #expect(runs[0].status != 0 && runs[0].status == runs[1].status)
+            #expect(runs[0].errors == runs[1].errors, "\(runs.map(\.errors))")
+        }
+        for (command, count) in [
+            ("replay", "0"), ("replay", "4"), ("replay", "-1"), ("replay", "x"), ("flows", "3"),
+            ("flows", "0"),
+        ] {
+            let run = try Run([command, "-r", "captures/mixed.pcap", "--threads=\(count)"])
             #expect(run.status == 2 && run.errors.contains("threads"), "\(run.errors)")
         }
     }

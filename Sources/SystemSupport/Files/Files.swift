@@ -126,4 +126,5 @@ package enum Files {
 extension Stat {
     package var isFolder: Bool { type == .directory }
     package var isPlainFile: Bool { type == .regular }
+    package var byteCount: UInt64 { UInt64(clamping: size) }
 }

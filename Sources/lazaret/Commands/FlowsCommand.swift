@@ -44,10 +44,21 @@ struct FlowsCommand: AsyncParsableCommand {
             valueName: "output"))
     var output: String?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Threads for captures in files: 2 read apart from metering. The flows are the same.
+            """,
+            valueName: "1|2"))
+    var threads = min(CaptureThreads.usual, 2)
+
     @Flag(help: "Print counters of read, lost and malformed packets to standard error.")
     var stats = false
 
     func validate() throws {
+        guard (1...2).contains(threads) else {
+            throw ValidationError("--threads \(threads): give 1 or 2")
+        }
         if readsHistory {
             guard [.table, .csv, .json].contains(format) else {
                 throw ValidationError("the history is written as table, csv or json")
@@ -88,6 +99,7 @@ struct FlowsCommand: AsyncParsableCommand {
         options.meter = meter.meterOptions(isLive: capture.files.isEmpty)
         options.decode = meter.decodeOptions
         options.format = format
+        options.threads = threads
         if let inventory = try inventory.read() { options.workload = Self.names(in: inventory) }
         do {
             let isLive = capture.files.isEmpty

@@ -2,6 +2,7 @@ import ArgumentParser
 import ControlServer
 import FoundationEssentials
 import Glibc
+import SystemSupport
 
 /// Shows the running monitor on the terminal, continuously updated.
 struct TopCommand: AsyncParsableCommand {
@@ -68,11 +69,7 @@ struct TopCommand: AsyncParsableCommand {
     }
 
     private static var size: (columns: Int, rows: Int) {
-        var size = winsize()
-        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
-            return (80, 24)
-        }
-        return (Int(size.ws_col), Int(size.ws_row))
+        Terminal.size(of: STDOUT_FILENO) ?? (80, 24)
     }
 }
 
