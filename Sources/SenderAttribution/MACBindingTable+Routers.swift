@@ -4,17 +4,19 @@ package import PacketDecoding
 /// MAC addresses that forward packets of other hosts.
 extension MACBindingTable {
     /// Whether `mac` may send with the addresses of others.
-    package func isRouter(_ mac: MACAddress) -> Bool { records[mac]?.isRouter == true }
+    package func isRouter(_ mac: MACAddress) -> Bool {
+        records.place(of: mac).map { records[$0].isRouter } ?? false
+    }
 
     /// The first address of a MAC address that is no router's.
     package func hostAddress(of mac: MACAddress) -> IPAddress? {
-        guard let record = records[mac], !record.isRouter else { return nil }
-        return record.addresses.first
+        guard let place = records.place(of: mac), !records[place].isRouter else { return nil }
+        return records[place].addresses.first
     }
 
     /// Whether a MAC address may become a router by what it sends. One that training, inventory or
     /// engine know as a host's may not.
-    func mayBecomeRouter(_ record: Record) -> Bool { isLearning || !record.isKnown }
+    func mayBecomeRouter(_ record: borrowing Record) -> Bool { isLearning || !record.isKnown }
 
     /// Applies the node's routing table: a MAC address is that of a next hop.
     ///
@@ -39,15 +41,14 @@ extension MACBindingTable {
         // A tunnel's inner packet is not for the host with the frame's MAC address.
         guard packet.kind == .ip, packet.tunnel == .none, !mac.isGroup, mac != .zero,
             mac != packet.sourceMAC, !packet.destination.isMartian,
-            var record = records[mac], !record.isRouter,
-            mayBecomeRouter(record),
-            packet.destination != record.lastForwarded,
-            !record.addresses.contains(packet.destination)
+            let place = records.place(of: mac), !records[place].isRouter,
+            mayBecomeRouter(records[place]),
+            packet.destination != records[place].lastForwarded,
+            !records[place].addresses.contains(packet.destination)
         else { return }
-        record.lastForwarded = packet.destination
-        record.forwarded += 1
-        if record.forwarded >= 2 { record.isRouter = true }
-        records[mac] = record
+        records[place].lastForwarded = packet.destination
+        records[place].forwarded += 1
+        if records[place].forwarded >= 2 { records[place].isRouter = true }
     }
 
     /// Records that a MAC address receives what is sent to an outside address that is not its own.
@@ -55,7 +56,7 @@ extension MACBindingTable {
     /// - Returns: whether it became a router by that.
     package mutating func noteRouted(_ source: IPAddress, by mac: MACAddress) -> Bool {
         var sources = routed[mac] ?? []
-        guard records[mac]?.isRouter == false, !sources.contains(source), !source.isMartian
+        guard isHost(mac), !sources.contains(source), !source.isMartian
         else { return false }
         sources.append(source)
         guard sources.count == Self.routerAddresses else {

@@ -69,7 +69,7 @@ public struct MACBindingTable: Sendable {
         }
     }
 
-    package var records: [MACAddress: Record] = [:]
+    package var records = RecordTable()
     var owners: [IPAddress: MACAddress] = [:]
     /// In training, addresses that a second MAC address used, which has them until the first uses
     /// them again.
@@ -111,14 +111,14 @@ public struct MACBindingTable: Sendable {
     @inline(__always)
     package mutating func settledSender(of packet: Packet, second: Int) -> Sender? {
         let mac = packet.sourceMAC
-        guard seconds.isEmpty, let record = records[mac], !record.isRouter,
-            record.lastSource == packet.source, !packet.source.isUnspecified
+        guard seconds.isEmpty, let place = records.place(of: mac), !records[place].isRouter,
+            records[place].lastSource == packet.source, !packet.source.isUnspecified
         else { return nil }
         noteNextHop(packet)
-        if record.lastSecond != second { records[mac]?.lastSecond = second }
+        records[place].lastSecond = second
         return Sender(
             subject: packet.source, isForeign: false,
-            evidence: trustsAll || record.isKnown ? .card : .address)
+            evidence: trustsAll || records[place].isKnown ? .card : .address)
     }
 
     /// Returns the sender of this frame; also learns its binding.
@@ -252,13 +252,13 @@ public struct MACBindingTable: Sendable {
     /// Whether an address belongs to a MAC address that was itself seen in this run.
     private func isOwnersOwn(_ address: IPAddress, _ mac: MACAddress) -> Bool {
         guard isOthers(address, mac), let owner = owners[address] else { return false }
-        return records[owner].map { $0.lastSecond > 0 } ?? false
+        return records.place(of: owner).map { records[$0].lastSecond > 0 } ?? false
     }
 
     /// Whether an address belongs to another MAC address, silent or not, that is not a router.
     private func isOthers(_ address: IPAddress, _ mac: MACAddress) -> Bool {
         guard !isLearning, let owner = owners[address], owner != mac else { return false }
-        return records[owner].map { !$0.isRouter } ?? false
+        return isHost(owner)
     }
 
     /// Removes an address that has a new owner from its previous interface; an interface without
@@ -285,22 +285,26 @@ public struct MACBindingTable: Sendable {
     /// Whether another MAC address than `mac` has an address, and sent packets lately.
     package func isActive(_ address: IPAddress, otherThan mac: MACAddress, second: Int) -> Bool {
         guard isOthers(address, mac), let owner = owners[address] else { return false }
-        return records[owner].map { second - $0.lastSecond <= Self.activeSeconds } ?? false
+        return records.place(of: owner).map {
+            second - records[$0].lastSecond <= Self.activeSeconds
+        } ?? false
     }
 
     /// Whether a MAC address is known to be a host's, and no router's.
-    package func isHost(_ mac: MACAddress) -> Bool { records[mac].map { !$0.isRouter } ?? false }
+    package func isHost(_ mac: MACAddress) -> Bool {
+        records.place(of: mac).map { !records[$0].isRouter } ?? false
+    }
 
     /// Whether training, inventory or engine name a host with this MAC address that is no router.
     package func isKnownHost(_ mac: MACAddress) -> Bool {
-        guard !trustsAll, let record = records[mac] else { return false }
-        return record.isKnown && !record.isRouter
+        guard !trustsAll, let place = records.place(of: mac) else { return false }
+        return records[place].isKnown && !records[place].isRouter
     }
 
     /// Whether training, inventory or engine say that `mac` may use `address`.
     package func isKnown(_ mac: MACAddress, toHave address: IPAddress) -> Bool {
-        guard let record = records[mac], record.isKnown else { return false }
-        return record.addresses.contains(address)
+        guard let place = records.place(of: mac), records[place].isKnown else { return false }
+        return records[place].addresses.contains(address)
     }
 
     /// The first address of a MAC address other than `address`; nil if there is none.
@@ -310,14 +314,16 @@ public struct MACBindingTable: Sendable {
 
     /// Whether the MAC address is evidence of a sender.
     package func isEvidence(_ mac: MACAddress) -> Bool {
-        trustsAll || records[mac].map { $0.isKnown && !$0.isRouter } ?? false
+        trustsAll || isKnownHost(mac)
     }
 
     /// Whether anybody answered DHCP clients in training.
-    package var hasDHCPServer: Bool { records.values.contains { $0.isDHCPServer } }
+    package var hasDHCPServer: Bool { records.all.contains { $0.1.isDHCPServer } }
 
     /// Whether `mac` answered DHCP clients in training.
-    package func isDHCPServer(_ mac: MACAddress) -> Bool { records[mac]?.isDHCPServer == true }
+    package func isDHCPServer(_ mac: MACAddress) -> Bool {
+        records.place(of: mac).map { records[$0].isDHCPServer } ?? false
+    }
 
     /// Records in training that a MAC address answers DHCP clients.
     package mutating func noteDHCPServer(_ mac: MACAddress) { records[mac]?.isDHCPServer = true }
@@ -370,7 +376,7 @@ public struct MACBindingTable: Sendable {
         without impostors: [MACAddress: IPAddress] = [:]
     ) -> [MACAddress: CommunicationGraph.Link] {
         var links: [MACAddress: CommunicationGraph.Link] = [:]
-        for (mac, record) in records {
+        for (mac, record) in records.all {
             links[mac] = .init(
                 addresses: record.addresses.filter {
                     losers.isEmpty || losers[$0]?.contains(mac) != true

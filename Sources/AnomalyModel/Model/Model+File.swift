@@ -237,7 +237,9 @@ extension ByteReader {
         let names = try count(
             ofSize: 4, limit: 4 * CommunicationGraph.factLimit, "the list of names")
         for _ in 0..<names { parts.names.append(try text()) }
-        for _ in try facts(12, "the communication graph") {
+        let edges = try facts(12, "the communication graph")
+        parts.edges.reserveCapacity(edges.count)
+        for _ in edges {
             parts.edges.append(
                 CommunicationGraph.Edge(
                     subject: try uint32(), peer: try uint32(),
@@ -276,7 +278,9 @@ extension ByteReader {
     mutating func scaleModel() throws(ModelError) -> Model.ScaleModel {
         var groups: [String: GroupBaseline] = [:]
         let size = 12 + Feature.count * 12
-        for _ in 0..<(try count(ofSize: size, limit: Self.most, "the list of baselines")) {
+        let groupCount = try count(ofSize: size, limit: Self.most, "the list of baselines")
+        groups.reserveCapacity(groupCount)
+        for _ in 0..<groupCount {
             let name = try text()
             groups[name] = try group()
         }
