@@ -53,7 +53,7 @@ start=$(count start --version)
     echo "# $(swift --version 2>/dev/null | sed -n 's/.*\(Swift version [0-9.]*\).*/\1/p' | head -1)," \
         "$(ldd --version | sed -n 1p), $(uname -m)"
     report() { echo "$1 $((($2 - start) / 1000))"; }
-    report flows "$(count flows flows -r "$work/check.pcap" --format csv -o /dev/null)"
+    report flows "$(count flows flows --threads 1 -r "$work/check.pcap" --format csv -o /dev/null)"
     report replay "$(count replay replay --threads 1 -r "$work/check.pcap" -m "$work/check.model" --format eve)"
     report replay-other "$(count replay-other replay --threads 1 -r "$work/check.pcap" -m "$work/other.model" --format eve)"
     report rank "$(count rank replay --threads 1 -r "$work/check.pcap")"

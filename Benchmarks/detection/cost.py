@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""cost.py [ROUNDS]: the cost of detection: CPU per packet and peak memory of everything that judges captures.
+"""cost.py [ROUNDS]: the cost of detection: CPU and time per packet, and peak memory, of everything that judges captures.
 
 Captures: two million packets of `conversations` of Benchmarks/meter in 100,000 flows; 50,000 addresses that each query one
 of two servers every second for a minute, with a new port every ten seconds: every second ends 50,000 windows of 10 s, and
@@ -8,13 +8,15 @@ is analysed with a model that was trained on it or, the third, on the second, an
 network, in which every window is odd. LAZARET names the program, or several, separated by colons, which run in turns;
 THREADS the number of threads (the programs' own default); WORK another directory for captures and models.
 """
-import os, random, statistics, struct, subprocess, sys
+import os, random, statistics, struct, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 WORK = os.environ.get("WORK", "/tmp/lazaret-bench")
 LAZARET = os.environ.get("LAZARET", os.path.join(ROOT, ".build/release/lazaret"))
 THREADS = ["--threads", os.environ["THREADS"]] if "THREADS" in os.environ else []
+# flows has no third thread.
+FLOW_THREADS = ["--threads", "2"] if THREADS[1:] == ["3"] else THREADS
 ADDRESSES, SECONDS = 50_000, 60
 FORGED, RATE = 1_000_000, 10_000
 
@@ -50,12 +52,14 @@ def forged(path):
 
 
 def run(*words):
+    start = time.monotonic()
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
+    wall = time.monotonic() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"{' '.join(words)} ended with {process.returncode}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024
 
 
 def modes(program, work):
@@ -65,7 +69,7 @@ def modes(program, work):
     for capture, model in ((made, own), (ROOT + "/captures/clean-train.pcap", other), (many, theirs)):
         run(program, "train", "-r", capture, "-o", model)
     return {
-        "flows": (2_000_000, "flows", "-r", made, "--format", "csv", "-o", "/dev/null"),
+        "flows": (2_000_000, "flows", *FLOW_THREADS, "-r", made, "--format", "csv", "-o", "/dev/null"),
         "replay, model of the same traffic": (2_000_000, "replay", *THREADS, "-r", made, "-m", own),
         "replay, model of another network": (2_000_000, "replay", *THREADS, "-r", made, "-m", other),
         "ranking": (2_000_000, "replay", *THREADS, "-r", made),
@@ -93,15 +97,16 @@ def main():
         for name in next(iter(programs.values())):
             for program, measured in programs.items():
                 packets, *words = measured[name]
-                seconds, memory = run(program, *words)
-                found.setdefault((name, program), []).append((seconds / packets * 1e6, memory))
-    columns = [f"{os.path.basename(program)}: µs a packet | peak MB" for program in programs]
-    print("| | " + " | ".join(columns) + " |\n|---|" + "---|---|" * len(programs))
+                cpu, wall, memory = run(program, *words)
+                found.setdefault((name, program), []).append((cpu / packets * 1e6, wall / packets * 1e6, memory))
+    columns = [f"{os.path.basename(program)}: CPU µs a packet | time | peak MB" for program in programs]
+    print("| | " + " | ".join(columns) + " |\n|---|" + "---|---|---|" * len(programs))
     for name in next(iter(programs.values())):
         cells = []
         for program in programs:
             runs = found[name, program]
-            cells.append(f"{statistics.median(cpu for cpu, _ in runs):.2f} | {max(memory for _, memory in runs):.0f}")
+            cpu, wall = (statistics.median(run[part] for run in runs) for part in (0, 1))
+            cells.append(f"{cpu:.2f} | {wall:.2f} | {max(memory for _, _, memory in runs):.0f}")
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 

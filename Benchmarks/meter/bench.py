@@ -2,7 +2,7 @@
 """bench.py [ROUNDS]: meters two generated captures with every installed meter, in turns.
 
 Each round runs every case once, so that noise of the machine affects all; the table has medians of CPU
-time, and ratios of medians. Needs a release build of lazaret, and a C compiler with libpcap.
+time and of the time that passes, and ratios of medians. All but `lazaret flows` use one thread. Needs a release build of lazaret, and a C compiler with libpcap.
 LAZARET names another binary, WORK another directory for captures, IDEAL a program to compare with, in
 which {} is replaced by the path, NFSTREAM a Python that has nfstream.
 """
@@ -11,6 +11,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -20,6 +21,7 @@ FILES = {
     "conversations": ("5000000", "200000", "conversations", "65535", "1"),
     "probes": ("5000000", "2000000", "probes", "128", "2"),
 }
+ONE = "lazaret flows, one thread"
 NFSTREAM = """
 import sys
 from nfstream import NFStreamer
@@ -45,6 +47,7 @@ def cases(path):
     os.makedirs(os.path.join(out, "nf"))
     found = {
         "lazaret flows": [LAZARET, "flows", "-r", path, "--format", "csv", "-o", "/dev/null"],
+        ONE: [LAZARET, "flows", "--threads", "1", "-r", path, "--format", "csv", "-o", "/dev/null"],
         "bare libpcap loop": [os.path.join(WORK, "count"), path],
     }
     if "IDEAL" in os.environ:
@@ -64,11 +67,13 @@ def cases(path):
 
 
 def run(arguments):
+    start = time.monotonic()
     process = subprocess.Popen(
         arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
+    wall = time.monotonic() - start
     process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, process.returncode
+    return usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024, process.returncode
 
 
 def main():
@@ -86,16 +91,16 @@ def main():
                 if case.startswith("NFStream") and number >= 1:
                     continue
                 results[case].append(run(arguments))
-        base = statistics.median(cpu for cpu, _, _ in results["lazaret flows"])
+        base = statistics.median(run[0] for run in results[ONE])
         print(f"\n{name}: {packets} packets, {flows} flows; medians of {rounds} rounds in turns\n")
-        print("| meter | CPU s | µs a packet | million packets a CPU second | peak MB | times lazaret |")
-        print("|---|---|---|---|---|---|")
+        print("| meter | CPU s | µs a packet | times lazaret | time, s | million packets a second | peak MB |")
+        print("|---|---|---|---|---|---|---|")
         for case, runs in results.items():
-            cpu = statistics.median(run[0] for run in runs)
-            memory = max(run[1] for run in runs)
-            failed = "" if all(run[2] == 0 for run in runs) else " (failed)"
-            print(f"| {case}{failed} | {cpu:.2f} | {cpu / int(packets) * 1e6:.3f} | "
-                  f"{int(packets) / cpu / 1e6:.2f} | {memory:.0f} | {cpu / base:.2f} |")
+            cpu, wall = (statistics.median(run[part] for run in runs) for part in (0, 1))
+            memory = max(run[2] for run in runs)
+            failed = "" if all(run[3] == 0 for run in runs) else " (failed)"
+            print(f"| {case}{failed} | {cpu:.2f} | {cpu / int(packets) * 1e6:.3f} | {cpu / base:.2f} | "
+                  f"{wall:.2f} | {int(packets) / wall / 1e6:.2f} | {memory:.0f} |")
 
 
 main()
