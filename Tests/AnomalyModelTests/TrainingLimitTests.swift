@@ -45,7 +45,11 @@ struct TrainingLimitTests {
         impostor.usesOthers = true
         impostor.mac = MACAddress(0x0200_0000_0002)
         check.add(impostor)
-        let traffic = TrainingSanitizer.Traffic(of: check.suspects)
+        // It has another address later, as another suspect.
+        impostor.subject = IPAddress(v4: 0x0A00_0003)
+        impostor.endSecond = 1_000_560
+        check.add(impostor)
+        let traffic = check.traffic(ofImpostorsOnly: false)
         func packet(_ source: UInt32, _ destination: UInt32, _ second: Int, mac: UInt64 = 7)
             -> Packet
         {
@@ -62,6 +66,41 @@ struct TrainingLimitTests {
         #expect(!traffic.contains(packet(1, 9, 1_000_500)))
         // An impostor's MAC address, whatever the source.
         #expect(traffic.contains(packet(9, 8, 1_000_500, mac: 0x0200_0000_0002)))
+        #expect(traffic.contains(packet(9, 8, 1_000_600, mac: 0x0200_0000_0002)))
         #expect(!traffic.contains(packet(9, 8, 1_000_000, mac: 0x0200_0000_0002)))
+        #expect(!traffic.contains(packet(9, 8, 1_000_700, mac: 0x0200_0000_0002)))
+        let ofImpostors = check.traffic(ofImpostorsOnly: true)
+        #expect(!ofImpostors.contains(packet(1, 9, 1_000_000)))
+        #expect(ofImpostors.contains(packet(2, 9, 1_000_500)))
+    }
+
+    @Test func suspectsAreBounded() {
+        var check = TrainingSanitizer(inventory: .empty)
+        func isClean(_ window: Window) -> Bool { check.add(window) }
+        let limit = TrainingSanitizer.timeLimit
+        var impostor = scan(0, at: 1_000_000)
+        impostor.usesOthers = true
+        impostor.mac = MACAddress(0x0200_0000_0001)
+        #expect(!isClean(impostor))
+        for host in 1..<limit { #expect(!isClean(scan(host))) }
+        var strong = scan(1)
+        strong.values[Feature.ports.rawValue] = 9000
+        #expect(!isClean(strong))
+        #expect(check.suspectCount == limit && check.unknownCount == 0)
+        // There is no room for one more: its windows are not learned, but other ones are.
+        #expect(!isClean(scan(limit)) && check.unknownCount == 1)
+        var calm = scan(limit)
+        for feature in Feature.allCases { calm.values[feature.rawValue] = 0 }
+        #expect(isClean(calm))
+        // In the time of one that is known, no window is clean.
+        calm.subject = scan(7).subject
+        #expect(!isClean(calm))
+        calm.endSecond += 1000
+        #expect(isClean(calm))
+        // The strongest, and those that used addresses of others, are known.
+        let shown = check.suspects(.max)
+        #expect(shown.count < 2 * TrainingSanitizer.suspectLimit)
+        #expect(shown.first?.subject == strong.subject)
+        #expect(check.impostors == [impostor.mac: impostor.subject])
     }
 }

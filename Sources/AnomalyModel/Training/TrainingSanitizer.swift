@@ -14,19 +14,16 @@ import Timestamps
 /// scans, floods, guessing and tunnels. Beacons are not checked, since any polling client looks
 /// like one.
 package struct TrainingSanitizer {
-    /// A subject whose traffic does not look clean, from its first to its last such window.
+    /// A subject whose traffic does not look clean.
     package struct Suspect {
         package var subject: IPAddress
-        package var mac: MACAddress
         /// Whether it used addresses of others: its traffic is never learned.
-        package var isImpostor: Bool
-        package var workload: String
+        package var isImpostor = false
+        package var workload = ""
         /// The strongest pattern, its strength and its window.
         package var pattern: Pattern
         package var strength: Float
         package var window: Window
-        /// The range of the anomalous windows in seconds since 1970, inclusive.
-        package var seconds: ClosedRange<Int>
 
         /// One line of text for an operator.
         package var text: String {
@@ -38,17 +35,44 @@ package struct TrainingSanitizer {
         }
     }
 
+    /// What is kept of each suspect.
+    fileprivate struct Time {
+        /// From its first to its last window that does not look clean, with a margin, in seconds
+        /// since 1970.
+        var seconds: ClosedRange<Int>
+        var mac = MACAddress.zero
+        var isImpostor = false
+    }
+
     /// The traffic of some suspects: the packets that they sent or received in their time.
     package struct Traffic: Sendable {
         private var byAddress: [IPAddress: ClosedRange<Int>] = [:]
+        /// In order, and apart from each other.
         private var byMAC: [MACAddress: [ClosedRange<Int>]] = [:]
 
-        package init(of suspects: [Suspect]) {
-            for suspect in suspects {
-                byAddress[suspect.subject] = suspect.seconds
-                guard suspect.mac != .zero else { continue }
-                byMAC[suspect.mac, default: []].append(suspect.seconds)
+        package var isEmpty: Bool { byAddress.isEmpty }
+
+        fileprivate init(of suspects: [IPAddress: Time]) {
+            for (subject, time) in suspects {
+                byAddress[subject] = time.seconds
+                guard time.mac != .zero else { continue }
+                byMAC[time.mac, default: []].append(time.seconds)
             }
+            // One MAC address may have been that of many.
+            for (mac, ranges) in byMAC { byMAC[mac] = Self.joined(ranges) }
+        }
+
+        private static func joined(_ ranges: [ClosedRange<Int>]) -> [ClosedRange<Int>] {
+            var joined: [ClosedRange<Int>] = []
+            for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+                if let last = joined.last, range.lowerBound <= last.upperBound {
+                    joined[joined.count - 1] =
+                        last.lowerBound...max(last.upperBound, range.upperBound)
+                } else {
+                    joined.append(range)
+                }
+            }
+            return joined
         }
 
         package func contains(_ packet: Packet) -> Bool {
@@ -65,8 +89,18 @@ package struct TrainingSanitizer {
     /// time.
     private static let marginSeconds = 60
 
+    /// The number of suspects that are known. Of further ones, which an attacker can forge, only
+    /// the windows themselves are no clean ones.
+    static let timeLimit = 1 << 18
+    /// The number of suspects of which the window is kept, the strongest; up to twice as many
+    /// meanwhile, 1 KB each.
+    static let suspectLimit = 4096
+
     private var tracker: WindowTracker
+    private var times: [IPAddress: Time] = [:]
     private var found: [IPAddress: Suspect] = [:]
+    /// The windows of suspects for which there was no room.
+    package private(set) var unknownCount = 0
     private let identities: IdentityMap
     /// Nil for a capture, where habits are not learned.
     private var habits: HabitFilter?
@@ -100,85 +134,102 @@ package struct TrainingSanitizer {
         tracker.restart()
     }
 
-    /// Returns all subjects whose traffic does not look clean, strongest first.
-    package mutating func finish() -> [Suspect] {
+    /// Ends the windows of the last packets.
+    package mutating func finish() {
         tracker.finish()
         addWindows()
-        return suspects
     }
 
     private mutating func addWindows() {
         while tracker.nextWindow() { add(tracker.window) }
     }
 
-    /// All subjects whose traffic has not looked clean so far, strongest first.
-    package var suspects: [Suspect] {
-        found.values.map { suspect in
+    /// The number of subjects whose traffic has not looked clean so far.
+    package var suspectCount: Int { times.count }
+
+    /// Whether one of them used no address of others: its traffic is learned unless it is excluded.
+    package var hasLearnedSuspects: Bool { times.values.contains { !$0.isImpostor } }
+
+    /// The first `count` of them, strongest first.
+    package func suspects(_ count: Int) -> [Suspect] {
+        let strongest = found.values.sorted {
+            ($1.strength, $0.subject) < ($0.strength, $1.subject)
+        }
+        return strongest.prefix(count).map { suspect in
             var named = suspect
+            named.isImpostor = times[suspect.subject]?.isImpostor ?? false
             named.workload =
                 (suspect.window.identity ?? identities.identity(of: suspect.subject)).name
             return named
-        }.sorted { ($1.strength, $0.subject) < ($0.strength, $1.subject) }
+        }
+    }
+
+    /// The traffic of all suspects, or of those that used addresses of others.
+    package func traffic(ofImpostorsOnly: Bool) -> Traffic {
+        Traffic(of: ofImpostorsOnly ? times.filter(\.value.isImpostor) : times)
     }
 
     /// The MAC addresses of suspects that used addresses of others, with their own address.
     package var impostors: [MACAddress: IPAddress] {
         var impostors: [MACAddress: IPAddress] = [:]
-        for suspect in found.values where suspect.isImpostor && suspect.mac != .zero {
-            impostors[suspect.mac] = suspect.subject
+        for (subject, time) in times where time.isImpostor && time.mac != .zero {
+            impostors[time.mac] = subject
         }
         return impostors
-    }
-
-    /// Whether the window's subject is a suspect at that time.
-    package func isSuspect(_ window: Window) -> Bool {
-        found[window.subject].map { $0.seconds.contains(window.endSecond) } ?? false
     }
 
     /// Shifts all times after the clock was set.
     package mutating func clockStepped(by seconds: Int) {
         habits?.clockStepped(by: seconds)
-        for address in found.keys {
-            guard let held = found[address]?.seconds else { continue }
-            found[address]?.seconds = held.lowerBound + seconds...held.upperBound + seconds
+        times = times.mapValues { time in
+            var moved = time
+            moved.seconds = time.seconds.lowerBound + seconds...time.seconds.upperBound + seconds
+            return moved
         }
     }
 
     /// Adds a window, from its own tracker or another one.
-    package mutating func add(_ window: Window) {
+    ///
+    /// - Returns: whether it is clean: it looks so, and lies in no suspect's time.
+    @discardableResult
+    package mutating func add(_ window: Window) -> Bool {
         habits?.observe(window)
         if !isSettled, let habits, habits.isSettled(at: window.endSecond) {
             isSettled = true
-            found = found.filter { !habits.isUsual($0.value.window, $0.value.pattern) }
+            for (subject, suspect) in found where habits.isUsual(suspect.window, suspect.pattern) {
+                found[subject] = nil
+                times[subject] = nil
+            }
         }
         guard let match = Pattern.match(window), match.pattern.mayFence,
             match.strength >= Self.leastStrength,
             match.pattern != .guessing || Pattern.restsOnLogins(window),
             !isSettled || habits?.isUsual(window, match.pattern) != true
-        else { return }
-        let seconds =
-            window.startSecond - Self.marginSeconds...window.endSecond + Self.marginSeconds
-        let isImpostor = window.usesOthers || match.pattern.isTakeover
-        let usesMAC = isImpostor || match.pattern == .spoofing
-        guard var suspect = found[window.subject] else {
-            found[window.subject] = Suspect(
-                subject: window.subject, mac: usesMAC ? window.mac : .zero,
-                isImpostor: isImpostor, workload: "", pattern: match.pattern,
-                strength: match.strength, window: window,
-                seconds: seconds)
+        else { return times[window.subject]?.seconds.contains(window.endSecond) != true }
+        note(window, match.pattern, match.strength)
+        return false
+    }
+
+    private mutating func note(_ window: Window, _ pattern: Pattern, _ strength: Float) {
+        let known = times[window.subject]
+        guard known != nil || times.count < Self.timeLimit else {
+            unknownCount += 1
             return
         }
-        suspect.seconds =
-            min(
-                suspect.seconds.lowerBound, seconds.lowerBound)...max(
-                suspect.seconds.upperBound, seconds.upperBound)
-        if match.strength > suspect.strength {
-            suspect.pattern = match.pattern
-            suspect.strength = match.strength
-            suspect.window = window
-        }
-        if usesMAC { suspect.mac = window.mac }
-        suspect.isImpostor = suspect.isImpostor || isImpostor
-        found[window.subject] = suspect
+        let isImpostor = window.usesOthers || pattern.isTakeover
+        let first = window.startSecond - Self.marginSeconds
+        let last = window.endSecond + Self.marginSeconds
+        var time = known ?? Time(seconds: first...last)
+        time.seconds = min(time.seconds.lowerBound, first)...max(time.seconds.upperBound, last)
+        if isImpostor || pattern == .spoofing { time.mac = window.mac }
+        time.isImpostor = time.isImpostor || isImpostor
+        times[window.subject] = time
+        // What was let go of was weaker than all that are kept.
+        guard found[window.subject].map({ strength > $0.strength }) ?? true else { return }
+        found[window.subject] = Suspect(
+            subject: window.subject, pattern: pattern, strength: strength, window: window)
+        guard found.count >= 2 * Self.suspectLimit else { return }
+        found = Dictionary(
+            uniqueKeysWithValues: suspects(Self.suspectLimit).map { ($0.subject, $0) })
     }
 }

@@ -123,8 +123,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         tracker.advance(to: time)
         while tracker.nextWindow() {
             let window = tracker.window
-            sanitizer.add(window)
-            guard time >= windowsFrom, !sanitizer.isSuspect(window) else { continue }
+            guard sanitizer.add(window), time >= windowsFrom else { continue }
             if trainer.observe(window) { windows += 1 }
         }
     }
@@ -182,7 +181,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         progress.workloads = trainer.workloadCount
         progress.facts = factCount
         progress.arriving = arriving
-        progress.suspects = sanitizer.suspects.prefix(20).map(\.text)
+        progress.suspects = sanitizer.suspects(20).map(\.text)
         return progress
     }
 

@@ -68,12 +68,11 @@ public struct Training {
             }
         }
         let first = packets.report ?? PacketSource.Report()
-        let suspects = check.finish()
+        check.finish()
         // Who uses addresses of others is never learned: the model would take them for its own.
-        let excluded = excludesSuspects ? suspects : suspects.filter(\.isImpostor)
-        let unclean = TrainingSanitizer.Traffic(of: excluded)
+        let unclean = check.traffic(ofImpostorsOnly: !excludesSuspects)
         let isClean = { @Sendable (packet: Packet) in !unclean.contains(packet) }
-        if !excluded.isEmpty {
+        if !unclean.isEmpty {
             learner = GraphLearner(inventory: inventory)
             packets = try reader("who talks to whom, without suspects")
             while let step = try packets.next() {
@@ -96,12 +95,14 @@ public struct Training {
             WindowSource.Input(
                 packets: input,
                 tracker: WindowTracker(inventory: inventory, graph: graph, mode: .training),
-                isCounted: excluded.isEmpty ? nil : isClean),
+                isCounted: unclean.isEmpty ? nil : isClean),
             threads: threads)
         while let step = try windows.next() {
             if case .window = step { trainer.observe(windows.window) }
         }
-        if trainer.workloadCount == 0, let suspect = excluded.first {
+        if trainer.workloadCount == 0,
+            let suspect = check.suspects(.max).first(where: { excludesSuspects || $0.isImpostor })
+        {
             throw ModelError.tooLittleData(
                 "all traffic was left out, because it does not look clean: \(suspect.text)")
         }
@@ -119,7 +120,7 @@ public struct Training {
         let quality = LearningQuality(model)
         return Outcome(
             model: model, quality: quality, warnings: first.warnings,
-            advice: first.remarks + warnings(suspects) + SetAside.lines(setAside)
+            advice: first.remarks + warnings(check) + SetAside.lines(setAside)
                 + trainer.unlearned(graph) + advice(model, quality))
     }
 
@@ -128,14 +129,22 @@ public struct Training {
         return try FileDigest.sha256(inventoryPath).digest
     }
 
-    private func warnings(_ suspects: [TrainingSanitizer.Suspect]) -> [String] {
-        let shown = suspects.prefix(8).map { suspect in
+    private func warnings(_ check: TrainingSanitizer) -> [String] {
+        let shown = check.suspects(8)
+        var lines = shown.map { suspect in
             (excludesSuspects || suspect.isImpostor ? "left out: " : "does not look clean: ")
                 + suspect.text
         }
-        guard !excludesSuspects, !suspects.allSatisfy(\.isImpostor) else { return shown }
-        let more = suspects.count > 8 ? "\(suspects.count - 8) more like these; " : ""
-        return shown + [
+        if check.unknownCount > 0 {
+            lines.append(
+                "\(check.unknownCount) more windows do not look clean: there are too many hosts "
+                    + "like these")
+        }
+        guard !excludesSuspects, check.hasLearnedSuspects else { return lines }
+        let more =
+            check.suspectCount > shown.count
+            ? "\(check.suspectCount - shown.count) more like these; " : ""
+        return lines + [
             more
                 + "learned traffic raises no alerts later: if any of this is an attack, train "
                 + "again with --exclude-suspects"
