@@ -147,8 +147,8 @@ let package = Package(
         library(
             "PacketCapture",
             uses: [
-                "Timestamps", "NetworkAddresses", "CPcap", "CCompression", "CPacketSocket",
-                "NodeInterfaces",
+                "Timestamps", "SystemSupport", "NetworkAddresses", "CPcap", "CCompression",
+                "CPacketSocket", "NodeInterfaces",
             ]),
         library("PacketDecoding", uses: ["Timestamps", "NetworkAddresses", "Indicators"]),
         library(

@@ -47,7 +47,8 @@ public enum CaptureError: Error, Equatable, Sendable, CustomStringConvertible {
 /// A problem of a capture whose complete packets were used nevertheless.
 public struct CaptureWarning: Equatable, Sendable, CustomStringConvertible {
     public enum Kind: Equatable, Sendable {
-        /// The file ends inside a record, as when its writer was killed.
+        /// The file ends inside a record, or inside what is compressed, as when its writer was
+        /// killed.
         case cut
         /// A record is invalid, so the rest of the file cannot be read.
         case damaged(String)

@@ -75,7 +75,8 @@ public struct CaptureOptions: Sendable {
     /// Files: the greatest number of bytes of monitors' notes that wait for `takeNotes`; further
     /// notes are dropped.
     public var noteLimit = 0
-    /// Files: called when a signal interrupts a read; if it returns true, the source ends there.
+    /// Files: called while a pipe is waited for, and between batches that the filter rejects; if it
+    /// returns true, the source ends there.
     public var shouldStop: @Sendable () -> Bool = { false }
 
     public init() {}

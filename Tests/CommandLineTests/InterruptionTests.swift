@@ -40,6 +40,51 @@ struct InterruptionTests {
         #expect(program.errors.contains("the output is incomplete"), "\(program.errors)")
     }
 
+    /// A pipe that somebody may write to.
+    private func pipe() throws -> String {
+        let path = scratch.path("pipe")
+        #expect(try Namespace.command(["mkfifo", path]).isEmpty)
+        return path
+    }
+
+    @Test func flowsOfAPipeThatIsIdleAreWrittenWhenASignalComes() throws {
+        let path = try pipe()
+        let output = scratch.path("flows.csv")
+        let program = try Background(["flows", "--format", "csv", "-r", path, "-o", output])
+        let sample = try Data(contentsOf: Run.root.appendingPathComponent("captures/mixed.pcap"))
+        let writer = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        try writer.write(contentsOf: sample.prefix(2_000_000))
+        let isReady = eventually { program.handles(SIGTERM) }
+        try #require(isReady && program.isRunning, "\(program.errors)")
+        program.signal(SIGTERM)
+        #expect(program.status == 0, "\(program.errors)")
+        let flows = try String(contentsOfFile: output, encoding: .utf8)
+        #expect(flows.split(separator: "\n").count > 100)
+        try writer.close()
+    }
+
+    @Test(arguments: [
+        ["flows", "--format", "csv"], ["train", "-o", "new.model"], ["replay"],
+        ["policy", "check"], ["check"],
+    ])
+    func whoeverWaitsForAPipeCanBeInterrupted(words: [String]) throws {
+        let path = try pipe()
+        let model = words.last == "check" ? ["-m", try scratch.model()] : []
+        let program = try interrupted(words + model + ["-r", path], by: SIGINT)
+        #expect(program.status == 130, "\(program.errors)")
+        #expect(program.errors == "lazaret: interrupted; nothing was written\n")
+    }
+
+    @Test func aFilterThatMatchesNothingCanBeInterrupted() throws {
+        for threads in ["1", "2"] {
+            let words = ["flows", "--format", "json", "--threads", threads, "host", "9.9.9.9"]
+            let program = try interrupted(words + captures, by: SIGINT)
+            #expect(program.status == 130, "\(program.errors)")
+            let percent = program.errors.firstMatch(of: /after (\d+) %/)?.output.1
+            #expect(percent.flatMap { Int($0) } ?? 100 < 100, "\(program.errors)")
+        }
+    }
+
     @Test func interruptedTrainingAndReplaysWriteNothing() throws {
         let model = try scratch.model()
         let others: [[String]] = [

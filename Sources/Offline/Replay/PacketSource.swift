@@ -63,6 +63,7 @@ struct PacketSource: ~Copyable, BatchSource {
         // The notes at the start of a file contain all names that a monitor knew.
         options.noteLimit = input.trustsNotes ? 64 << 20 : 1 << 20
         options.filter = input.filter
+        options.shouldStop = { Interruption.isRequested }
         options.linkTypes = LinkType.supported.map(\.rawValue)
         capture = try FileCapture(paths: input.paths, options: options)
         totalBytes = capture.totalBytes
@@ -141,6 +142,7 @@ struct PacketSource: ~Copyable, BatchSource {
             recorded?.add(packet, from: frame.port == 0 ? frame.interface : 0)
             if recorded?.next(into: &packet) ?? false { return true }
         }
+        if Interruption.isRequested { throw .interrupted }
         recorded?.finish()
         return recorded?.next(into: &packet) ?? false
     }

@@ -1,5 +1,6 @@
 internal import CCompression
 internal import Glibc
+internal import SystemSupport
 
 /// The bytes of a file or of standard input, decompressed if they are gzip or zstd.
 ///
@@ -21,6 +22,8 @@ final class ByteInput {
     private var atEnd = false
     private var stream: z_stream = unsafe z_stream()
     private var decompressor: OpaquePointer?
+    /// Whether the compressed bytes read so far end inside of what they are a part of.
+    private(set) var isCut = false
     /// Whether the last call filled its output: then there may be more without further input.
     private var mayHoldMore = false
 
@@ -32,7 +35,8 @@ final class ByteInput {
     ) throws(CaptureError) {
         self.shouldStop = shouldStop
         self.path = path == "-" ? "standard input" : path
-        let opened = path == "-" ? dup(0) : unsafe open(path, O_RDONLY | O_CLOEXEC)
+        // A pipe is opened before its writer has come, and waited for afterwards.
+        let opened = path == "-" ? dup(0) : unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard opened >= 0 else { throw .open(path: path, reason: Self.errorText()) }
         var status = stat()
         let isKnown = unsafe fstat(opened, &status) == 0
@@ -81,17 +85,17 @@ final class ByteInput {
         return got > 0
     }
 
-    /// One `read(2)`, repeated when a signal interrupts it.
+    /// One `read(2)`, repeated when a signal interrupts it. What is no file is waited for.
     private func readDescriptor(_ room: UnsafeMutableRawBufferPointer) throws(CaptureError) -> Int {
         guard room.count > 0, !atEnd else { return 0 }
         while true {
+            if size == nil, !waitForInput(descriptor, shouldStop: shouldStop) {
+                atEnd = true
+                return 0
+            }
             let got = unsafe Glibc.read(descriptor, room.baseAddress, room.count)
             if got < 0 {
-                if errno == EINTR {
-                    guard shouldStop() else { continue }
-                    atEnd = true
-                    return 0
-                }
+                if errno == EINTR || errno == EAGAIN { continue }
                 throw .read(path: path, reason: Self.errorText())
             }
             if got == 0 { atEnd = true }
@@ -119,9 +123,13 @@ final class ByteInput {
 
     private func inflateSome(_ room: UnsafeMutableRawBufferPointer) throws(CaptureError) -> Int {
         while true {
+            // Between members there may be zeros, as gzip(1) pads with.
+            while !isCut, pendingAt < pendingEnd, unsafe pending[pendingAt] == 0 { pendingAt += 1 }
             if pendingAt == pendingEnd, !mayHoldMore {
                 guard try refill() else { return 0 }
+                continue
             }
+            if pendingAt < pendingEnd { isCut = true }
             // SAFETY: both ranges are inside their buffers, and zlib stays within the counts.
             unsafe stream.next_in = pending.baseAddress?.advanced(by: pendingAt)
                 .assumingMemoryBound(to: UInt8.self)
@@ -134,7 +142,9 @@ final class ByteInput {
             switch code {
             case Z_OK, Z_BUF_ERROR: break
             // Members may follow one another (RFC 1952, 2.2).
-            case Z_STREAM_END: unsafe inflateReset(&stream)
+            case Z_STREAM_END:
+                unsafe inflateReset(&stream)
+                isCut = false
             default: throw .read(path: path, reason: "the gzip data are damaged")
             }
             mayHoldMore = got == room.count
@@ -155,6 +165,8 @@ final class ByteInput {
             guard ZSTD_isError(code) == 0 else {
                 throw .read(path: path, reason: "the zstd data are damaged")
             }
+            // 0 at the end of a frame (RFC 8878); others may follow.
+            if unsafe input.pos > pendingAt || output.pos > 0 { isCut = code != 0 }
             pendingAt = unsafe input.pos
             mayHoldMore = unsafe output.pos == room.count
             if unsafe output.pos > 0 { return unsafe output.pos }

@@ -10,6 +10,7 @@ public final class FileCapture {
     private var finished: [Bool]
     private let ports = RecordedPorts()
     private let filter: PacketFilter?
+    private let shouldStop: @Sendable () -> Bool
     private var counters = CaptureStatistics()
     /// The batch from which `next` returns frames, the place in it, and what `hasNews` returns. Who
     /// calls one calls the other: a check of exclusive access at run time would cost as much as the
@@ -23,6 +24,7 @@ public final class FileCapture {
     ///
     /// - Throws: the error of the filter or of the first file that cannot be used.
     public init(paths: [String], options: CaptureOptions = CaptureOptions()) throws(CaptureError) {
+        shouldStop = options.shouldStop
         filter = options.filter.isEmpty ? nil : try PacketFilter(options.filter)
         var opened: [SavefileReader] = []
         for path in paths {
@@ -136,7 +138,10 @@ public final class FileCapture {
             let ready = readers.count == 1 ? unsafe try single() : unsafe try merge()
             guard let ready = unsafe ready else { return nil }
             let kept = unsafe try applyFilter(ready)
-            guard kept.count > 0 else { continue }
+            guard kept.count > 0 else {
+                if shouldStop() { return nil }
+                continue
+            }
             counters.packets &+= UInt64(kept.count)
             hasNotes = readers.contains { !$0.notes.isEmpty }
             unsafe isNews = hasNotes || hasPorts

@@ -73,7 +73,7 @@ final class SavefileReader {
         noteLimit = options.noteLimit
         unsafe frames = .allocate(capacity: Self.batchLimit)
         unsafe buffer = .allocate(byteCount: 512 << 10, alignment: 64)
-        try readFileHeader()
+        try readFileHeader(unless: options.shouldStop)
     }
 
     // SAFETY: only this object uses both buffers.
@@ -138,6 +138,7 @@ final class SavefileReader {
     func readBatch() throws(CaptureError) -> Bool {
         count = 0
         next = 0
+        if stopped { return false }
         while true {
             switch format {
             case .pcap(let pcap): parsePcap(pcap)
@@ -147,7 +148,7 @@ final class SavefileReader {
             if count > 0 { return true }
             if stopped { return false }
             guard try fill() else {
-                if limit > at { warn(.cut) }
+                if limit > at || input.isCut { warn(.cut) }
                 return false
             }
         }
@@ -239,8 +240,9 @@ final class SavefileReader {
 
     // MARK: file header
 
-    private func readFileHeader() throws(CaptureError) {
+    private func readFileHeader(unless isStopped: () -> Bool) throws(CaptureError) {
         guard try need(4) else {
+            if isStopped() { throw .interrupted }
             if limit == 0 { throw .empty(path: input.path) }
             throw .notACapture(path: input.path)
         }

@@ -36,11 +36,13 @@ public final class InputSpool {
             let file = try OpenFile(path, .writeOnly, [.create, .exclusiveCreate])
             let source =
                 name == "-"
-                ? try OpenFile(copyOf: .standardInput) : try OpenFile(name, .readOnly)
+                ? try OpenFile(copyOf: .standardInput)
+                : try OpenFile(name, .readOnly, [.nonBlocking])
             var buffer = [UInt8](repeating: 0, count: 1 << 20)
-            while true {
-                let count = try source.read(into: &buffer)
-                if count == 0 || Interruption.isRequested { return }
+            while waitForInput(source.number, shouldStop: { Interruption.isRequested }) {
+                let count: Int
+                do { count = try source.read(into: &buffer) } catch .wouldBlock { continue }
+                if count == 0 { return }
                 try file.write(buffer.span.extracting(..<count))
             }
         } catch {

@@ -129,6 +129,9 @@ struct FlowsCommand: AsyncParsableCommand {
         } catch {
             FlowProgress.clear()
             printError("\(error)")
+            if case .some(.interrupted) = error as? CaptureError {
+                throw ExitCode(Signals.exitCode)
+            }
             if case .some(.filter) = error as? CaptureError { throw ExitCode(2) }
             throw ExitCode(1)
         }
