@@ -58,9 +58,10 @@ package struct FlowExport {
         var capture = options.capture
         capture.linkTypes = LinkType.supported.map(\.rawValue)
         var thread = FlowThread(options: options, datagrams: output.isDatagram)
-        // A signal that ends the reading of a pipe comes to the first thread.
-        if options.threads > 1, let size = Self.size(ofPlain: files) {
-            return try run(files, size, capture, &thread, output, shouldStop, progress)
+        if options.threads > 1, let size = Self.size(ofPlain: files),
+            let ahead = try Self.ahead(files, capture, FlowThread.decoding(options))
+        {
+            return try run(ahead, size, &thread, output, shouldStop, progress)
         }
         let source = try FileCapture(paths: files, options: capture)
         let total = source.totalBytes
@@ -87,17 +88,22 @@ package struct FlowExport {
         return outcome
     }
 
-    /// The same, while another thread reads and decodes.
-    private func run(
-        _ files: [String], _ size: UInt64, _ capture: CaptureOptions, _ thread: inout FlowThread,
-        _ output: FlowOutput, _ shouldStop: () -> Bool, _ progress: (UInt64, UInt64?) -> Void
-    ) throws -> Outcome {
-        let decoding = FlowThread.decoding(options)
-        let source = try BatchThread<DecodedPackets, DecodedFiles.Summary, CaptureError>(
-            capacity: 16
-        ) { () throws(CaptureError) in
+    private typealias Ahead = BatchThread<DecodedPackets, DecodedFiles.Summary, CaptureError>
+
+    /// Another thread that reads and decodes; nil if the system allows none.
+    private static func ahead(
+        _ files: [String], _ capture: CaptureOptions, _ decoding: PacketDecoder.Options
+    ) throws -> Ahead? {
+        try Ahead(capacity: 16) { () throws(CaptureError) in
             try DecodedFiles(paths: files, options: capture, decoding: decoding)
         }
+    }
+
+    /// The same, while another thread reads and decodes.
+    private func run(
+        _ source: Ahead, _ size: UInt64, _ thread: inout FlowThread, _ output: FlowOutput,
+        _ shouldStop: () -> Bool, _ progress: (UInt64, UInt64?) -> Void
+    ) throws -> Outcome {
         var batch = DecodedPackets()
         var summary: DecodedFiles.Summary?
         var batches = 0
@@ -107,6 +113,7 @@ package struct FlowExport {
             batches &+= 1
             if batches & 0x1FF == 0 { progress(batch.fileBytes, size) }
         }
+        let isWhole = summary != nil && !shouldStop()
         try thread.finish(output)
         var outcome = Outcome(meter: thread.meter.statistics)
         if let summary {
@@ -114,7 +121,7 @@ package struct FlowExport {
             outcome.decode = summary.decode
             outcome.warnings = summary.warnings
         }
-        if summary == nil || shouldStop() {
+        if !isWhole {
             outcome.interrupt(after: batch.fileBytes, of: size)
         }
         return outcome
@@ -124,7 +131,9 @@ package struct FlowExport {
     private static func size(ofPlain files: [String]) -> UInt64? {
         var sum: UInt64 = 0
         for file in files {
-            guard let status = try? Files.status(file), status.isPlainFile else { return nil }
+            // The name of standard input may be that of a file, too.
+            guard file != "-", let status = try? Files.status(file), status.isPlainFile
+            else { return nil }
             sum += status.byteCount
         }
         return sum

@@ -117,6 +117,10 @@ package final class FlowOutput {
         }
         let host = String(address[..<colon].filter { $0 != "[" && $0 != "]" })
         let port = String(address[address.index(after: colon)...])
+        // getaddrinfo takes a number modulo 65536.
+        guard !port.isEmpty, Int(port).map({ (1...65_535).contains($0) }) ?? true else {
+            throw FlowOutputError("\(target): '\(port)' is no port; write a number up to 65535")
+        }
         var hints = unsafe addrinfo()
         unsafe hints.ai_socktype = Int32(
             isDatagram ? SOCK_DGRAM.rawValue : SOCK_STREAM.rawValue)

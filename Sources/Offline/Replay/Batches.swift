@@ -21,13 +21,15 @@ struct Batches<Source: BatchSource & ~Copyable>: ~Copyable {
     /// The number of batches that a thread may be ahead.
     private static var mostAhead: Int { 16 }
 
-    /// - Parameter isThread: whether the source gets a thread of its own.
+    /// - Parameter isThread: whether the source gets a thread of its own, if the system allows one.
     init(
         isThread: Bool, _ make: @escaping @Sendable () throws(Source.Failure) -> Source
     ) throws(Source.Failure) {
-        way =
-            isThread
-            ? .thread(try BatchThread(capacity: Self.mostAhead, make)) : .here(Here(try make()))
+        if isThread, let thread = try BatchThread(capacity: Self.mostAhead, make) {
+            way = .thread(thread)
+        } else {
+            way = .here(Here(try make()))
+        }
     }
 
     /// Replaces the current batch by the next one.

@@ -1,3 +1,5 @@
+internal import SystemPackage
+
 /// A batch that can be made empty, to be filled.
 package protocol EmptyBatch: Sendable {
     init()
@@ -30,17 +32,18 @@ package final class BatchThread<Batch: EmptyBatch, Summary: Sendable, Failure: E
     private let full: BatchQueue<Message>
     private let used: Pool<Batch>
 
-    /// Starts the thread, which makes the source and fills batches.
+    /// Starts the thread, which makes the source and fills batches; nil if the system allows no
+    /// more threads.
     ///
     /// - Parameter capacity: the number of batches that it may be ahead.
     /// - Throws: what `make` throws.
-    package init<Source: BatchSource & ~Copyable>(
+    package init?<Source: BatchSource & ~Copyable>(
         capacity: Int, _ make: @escaping @Sendable () throws(Failure) -> Source
     ) throws(Failure)
     where Source.Batch == Batch, Source.Summary == Summary, Source.Failure == Failure {
         full = BatchQueue(capacity: capacity)
         used = Pool(capacity: capacity)
-        startThread { [full, used] in
+        let work: @Sendable () -> Void = { [full, used] in
             do throws(Failure) {
                 var source = try make()
                 guard full.put(.opened) else { return }
@@ -56,6 +59,7 @@ package final class BatchThread<Batch: EmptyBatch, Summary: Sendable, Failure: E
                 full.put(.failed(error))
             }
         }
+        do throws(Errno) { try makeThread(work) } catch { return nil }
         if case .failed(let error) = full.take() { throw error }
     }
 
