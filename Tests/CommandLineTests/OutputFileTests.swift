@@ -247,6 +247,30 @@ struct StateDirectoryTests {
         own.signal(SIGKILL)
     }
 
+    @Test(arguments: [true, false])
+    func theSocketsDirectoryOfRootsMonitorBecomesTheUsers(isOnlyTheSockets: Bool) throws {
+        let folder = scratch.path("run")
+        #expect(mkdir(folder, 0o750) == 0)
+        // What a monitor that was killed has left.
+        try scratch.write("run/control.sock", Data())
+        if !isOnlyTheSockets { try scratch.write("run/other", Data()) }
+        let program = try Background(
+            in: space,
+            [
+                "monitor", "-i", "lo", "--socket", folder + "/control.sock", "--user", "nobody",
+                "--state", state,
+            ])
+        guard isOnlyTheSockets else {
+            #expect(program.status == 1, "\(program.errors)")
+            #expect(program.errors.contains("its directory cannot be written to"))
+            return #expect(owner(folder) == 0)
+        }
+        let isReady = eventually { !program.isRunning || program.errors.contains("learning") }
+        #expect(isReady && program.isRunning, "\(program.errors)")
+        #expect(owner(folder) == Self.nobody)
+        #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+    }
+
     @Test func inheritedDescriptorsAreClosed() throws {
         let secret = try scratch.write("secret", Data("root's".utf8), mode: 0o600)
         let program = try Background(

@@ -27,6 +27,34 @@ struct QuarantineHandoverTests {
         #expect(program.end(by: SIGTERM) == 0)
     }
 
+    @Test func fencesBesideAMonitorThatObservesAreShown() throws {
+        let program = try Background(
+            in: bench.lab.node.space,
+            [
+                "monitor", "-i", "br1", "-m", bench.model, "--state", bench.state, "--socket",
+                bench.socket, "-o", bench.scratch.path("eve.json"),
+            ])
+        let isReady = eventually { !program.isRunning || bench.status().contains("observing") }
+        try #require(isReady && program.isRunning, "\(program.errors)")
+        let settings = "state: \(bench.state)\ncontrol: {socket: \(bench.socket)}\n"
+        let file = try bench.scratch.write("own.yaml", Data(settings.utf8))
+        func command(_ words: String...) throws -> Background {
+            let command = try Background(in: bench.lab.node.space, words + ["-c", file])
+            #expect(command.status == 0, "\(command.errors)")
+            return command
+        }
+        #expect(try !command("status").output.contains("by hand"))
+        let added = try command("quarantine", "add", bench.lab.a.v4)
+        #expect(added.errors.contains("the running monitor observes"), "\(added.errors)")
+        #expect(try bench.isFenced(bench.lab.a))
+        let shown = try command("status")
+        #expect(shown.output.contains("1 fence made by hand is in force"), "\(shown.output)")
+        #expect(try command("quarantine", "flush").output.contains("\(bench.lab.a.v4) released"))
+        #expect(try command("quarantine", "flush").output == "no fence to release\n")
+        #expect(try !command("status").output.contains("by hand"))
+        #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
+    }
+
     /// A server that identifies itself as the monitor, and disconnects at the next request.
     private static let leaving = """
         import os, socket, sys

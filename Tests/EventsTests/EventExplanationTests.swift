@@ -21,6 +21,12 @@ struct EventExplanationTests {
         return explanation
     }
 
+    @Test func noChanceIsSmallerThanATrainingCanTell() {
+        var explanation = explanation
+        explanation.alert.pValue = 6.4e-152
+        #expect(explanation.text.contains("as high with chance below 1 in 1,000,000\n"))
+    }
+
     @Test func theAlertIsExplainedWithItsNumbers() {
         #expect(
             explanation.text == """

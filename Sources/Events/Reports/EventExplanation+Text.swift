@@ -46,8 +46,7 @@ extension EventExplanation {
         if let threshold = alert.threshold {
             let chance =
                 alert.pValue.map {
-                    "; a clean minute scores as high with chance "
-                        + JSONObject.number($0, significant: 2)
+                    "; a clean minute scores as high with chance \(Self.chance($0))"
                 } ?? ""
             lines.append(
                 "  score \(Self.number(alert.score, 3)), threshold "
@@ -56,6 +55,13 @@ extension EventExplanation {
         if let running = alert.running { lines.append("  \(running.text)") }
         if let decision = alert.decision { lines.append("  decision: \(decision.rawValue)") }
         return lines
+    }
+
+    /// A chance, as far as it can be known: no training is long enough for smaller ones.
+    private static func chance(_ value: Double) -> String {
+        let least = 1e-6
+        return value < least
+            ? "below 1 in 1,000,000" : JSONObject.number(value, significant: 2)
     }
 
     /// The judged seconds; of an event without them, its time.

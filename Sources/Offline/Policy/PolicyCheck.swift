@@ -70,7 +70,7 @@ public struct PolicyCheck {
         var names: [NewName] = []
         var unlistedQueries = 0
         /// Whether all packets could be read.
-        var isWhole = true
+        public var isWhole = true
         public var packetCount = 0
         public var first = Timestamp.epoch
         public var last = Timestamp.epoch

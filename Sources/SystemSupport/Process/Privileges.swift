@@ -104,7 +104,7 @@ private struct OwnedFiles {
     let group: gid_t
 
     func make(state: String, events: String, socket: String?) throws(IOError) {
-        if let socket { try makeFolder(socket.parentPath) }
+        if let socket { try makeFolder(ofSocket: socket) }
         try makeFolder(state)
         let folder = try attempt(state) { () throws(Errno) -> OpenFile in try opened(state) }
         try demandOwn(folder, state)
@@ -168,6 +168,18 @@ private struct OwnedFiles {
                 reason: "holds files of others and is not given to another user;"
                     + " name an empty directory with --state")
         }
+    }
+
+    /// Creates the folder of the control socket. One of root's that holds no more than that socket
+    /// becomes the user's, who could not make a socket there.
+    private func makeFolder(ofSocket socket: String) throws(IOError) {
+        let path = socket.parentPath
+        try makeFolder(path)
+        guard let folder = try? opened(path), (try? folder.status())?.userID.rawValue == 0,
+            let names = try? Files.names(in: folder),
+            names.allSatisfy({ $0 == socket.lastPathComponent })
+        else { return }
+        try? give(folder)
     }
 
     /// Creates a folder for the user if it does not exist.

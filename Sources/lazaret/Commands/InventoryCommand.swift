@@ -29,7 +29,10 @@ struct InventoryCommand: ParsableCommand {
                 options: settings.monitor.workloads, given: try path.map(InventoryInput.read))
             let failures = await live.listOnce()
             for failure in failures { printError("\(failure.source): \(failure.reason)") }
-            guard failures.isEmpty || live.directory.isLive || path != nil else {
+            guard live.directory.isLive || path != nil else {
+                if failures.isEmpty {
+                    printError("no container engine answers (\(live.enginesText))")
+                }
                 throw ExitCode(1)
             }
             return live

@@ -99,7 +99,8 @@ struct PolicyCommand: ParsableCommand {
             abstract: "Show what of a capture the policy of a model would have blocked.",
             discussion: """
                 Each flow is judged as a firewall would, by the addresses in its packets. Exit \
-                code 3: something would have been blocked; 0: nothing.
+                code 3: something would have been blocked; 0: nothing; 1: nothing in a capture of \
+                which not all could be read.
                 """)
 
         enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
@@ -121,6 +122,9 @@ struct PolicyCommand: ParsableCommand {
             check.inventory = given
             check.trustsNotes = notes.areTrusted
             var outcome = try check.run(progress: ProgressReport(label: "checking"))
+            guard outcome.isWhole || outcome.isBlocking else {
+                throw CheckError.incomplete(warnings: outcome.warnings)
+            }
             outcome.warnings += policy.remarks
             for warning in outcome.warnings { Output.warn(warning) }
             let report = PolicyReport(outcome: outcome, modelID: policy.modelID)

@@ -53,6 +53,7 @@ struct QuarantineCommand: ParsableCommand {
                 // Without --state, the monitor that runs here is meant: changes that bypass it
                 // would be undone when it compares the kernel's rules with its own.
                 let theirs = try await client.enforcingDirectory()
+                if theirs == nil { place.isObserved = (try? await client.status()) != nil }
                 if let theirs, given == nil || theirs.realPath == directory.realPath {
                     place.directory = theirs
                     place.monitor = client
@@ -70,6 +71,8 @@ struct QuarantineCommand: ParsableCommand {
         var directory: String
         var options: Monitor.Options
         var monitor: ControlClient?
+        /// Whether a monitor runs that only observes.
+        var isObserved = false
         /// Why the caller may not use the running monitor.
         var refusal: ControlError?
 
@@ -152,6 +155,11 @@ struct QuarantineCommand: ParsableCommand {
             let place = try await state.quarantine()
             let text = try await exiting { try await place.ask(add(by:), orAlone: add(alone:)) }
             try Output.write(text, to: nil)
+            if place.isObserved, response != .observe {
+                printError(
+                    "note: the running monitor observes; this fence is in force nevertheless, and "
+                        + "is in none of the monitor's events")
+            }
         }
 
         private func add(alone quarantine: LocalQuarantine) throws -> String {
@@ -266,7 +274,8 @@ struct QuarantineCommand: ParsableCommand {
 
     private static func finish(_ body: () async throws -> [String]) async throws {
         let targets = try await exiting(body)
-        try Output.write(targets.map { "\($0) released\n" }.joined(), to: nil)
+        let lines = targets.map { "\($0) released\n" }
+        try Output.write(lines.isEmpty ? "no fence to release\n" : lines.joined(), to: nil)
     }
 
     /// The user of the terminal, for the audit trail.

@@ -1,7 +1,9 @@
 import ArgumentParser
 import ControlServer
 import Monitor
+import Quarantine
 import StatusReport
+import Timestamps
 
 /// Shows the status of the running monitor.
 struct StatusCommand: AsyncParsableCommand {
@@ -21,8 +23,26 @@ struct StatusCommand: AsyncParsableCommand {
             let bytes = try await client.get("/api/v1/status")
             try Output.write(String(decoding: bytes, as: UTF8.self) + "\n", to: nil)
         case .table:
+            let status = try await client.status()
             try Output.write(
-                StatusText.text(try await client.status(), isColoured: Output.isColoured), to: nil)
+                StatusText.text(status, isColoured: Output.isColoured)
+                    + fencesByHand(status), to: nil)
         }
+    }
+
+    /// The fences that 'lazaret quarantine add' has made beside a monitor that only observes, for
+    /// callers who may look at them.
+    private func fencesByHand(_ status: MonitorStatus) -> String {
+        guard !status.appliesRules, let directory = status.stateDirectory,
+            let listing = try? LocalQuarantine(directory: directory, options: Monitor.Options())
+                .list(now: Clock.now())
+        else { return "" }
+        let count = listing.rules.count { $0.isInForce } + listing.unknown.count
+        guard count > 0 else { return "" }
+        return """
+            \(count) \(count == 1 ? "fence" : "fences") made by hand \(count == 1 ? "is" : "are") \
+            in force: see 'lazaret quarantine list'
+
+            """
     }
 }
