@@ -70,8 +70,8 @@ public struct ProtectedDiscovery: Sendable {
         var found = ProtectedSet()
         let links = try routing.links()
         for (_, link) in links.sorted(by: { $0.key < $1.key }) {
-            if let card = link.card, card != .zero {
-                found.add(card, reason: "network card \(link.name) of this node")
+            if let mac = link.mac, mac != .zero {
+                found.add(mac, reason: "network mac \(link.name) of this node")
             }
         }
         let own = try routing.addresses()
@@ -96,9 +96,9 @@ public struct ProtectedDiscovery: Sendable {
             askedGateways = current
             if !new.isEmpty { try NextHops.resolve(new, in: &routing) }
         }
-        for (card, addresses) in try NextHops.discover(in: &routing) {
+        for (mac, addresses) in try NextHops.discover(in: &routing) {
             for address in addresses {
-                found.add(card, reason: "network card of gateway \(address)")
+                found.add(mac, reason: "network mac of gateway \(address)")
             }
         }
         for address in try resolvers() {

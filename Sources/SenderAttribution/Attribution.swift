@@ -27,7 +27,7 @@ public struct Attribution: Sendable, Equatable {
         let said =
             switch evidence {
             case .port: "the kernel saw the packets come in at the sender's port \(portName ?? "")"
-            case .card: "the packets bore the sender's own MAC address"
+            case .mac: "the packets bore the sender's own MAC address"
             case .handshake:
                 "the sender completed \(handshakes) handshake\(handshakes == 1 ? "" : "s"), "
                     + "so it receives what is sent to its address"

@@ -3,7 +3,7 @@ public enum Evidence: String, Sendable, CaseIterable, BitwiseCopyable {
     /// The kernel saw the packets come in at the subject's own port.
     case port
     /// The packets bore the MAC address of the subject.
-    case card
+    case mac
     /// The sender completed TCP handshakes, so it receives what is sent to its address.
     case handshake
     /// The source address alone, which any sender can write.

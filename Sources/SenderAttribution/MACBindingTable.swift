@@ -118,7 +118,7 @@ public struct MACBindingTable: Sendable {
         records[place].lastSecond = second
         return Sender(
             subject: packet.source, isForeign: false,
-            evidence: trustsAll || records[place].isKnown ? .card : .address)
+            evidence: trustsAll || records[place].isKnown ? .mac : .address)
     }
 
     /// Returns the sender of this frame; also learns its binding.
@@ -156,10 +156,10 @@ public struct MACBindingTable: Sendable {
             }
             return Sender(
                 subject: source, isForeign: false,
-                evidence: isFromAfar || isContested || !trustsAll ? .address : .card,
+                evidence: isFromAfar || isContested || !trustsAll ? .address : .mac,
                 isContested: isContested)
         }
-        let proof = record.isRouter || !(trustsAll || record.isKnown) ? Evidence.address : .card
+        let proof = record.isRouter || !(trustsAll || record.isKnown) ? Evidence.address : .mac
         if record.isRouter, isOwnersOwn(source, mac) {
             // A container's address that comes through the router: its owner did not send it.
             records[mac]?.lastSecond = second

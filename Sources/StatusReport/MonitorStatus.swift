@@ -219,7 +219,7 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var verdicts: UInt64 = 0
     public var verdictsDropped: UInt64 = 0
     public var fences = 0
-    /// The number of active rules by the evidence that they rest on: port, card, handshake,
+    /// The number of active rules by the evidence that they rest on: port, mac, handshake,
     /// address, or operator.
     public var fenceEvidence: [String: Int] = [:]
     public var isBreakerOpen = false

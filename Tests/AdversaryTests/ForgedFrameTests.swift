@@ -60,7 +60,7 @@ struct ForgedFrameTests {
         }
         try expect(
             flood(Member.neighbour.by(.offender)) { segment, _ in tagged(segment) },
-            fenced: [Member.offender.card], evidence: "card")
+            fenced: [Member.offender.card], evidence: "mac")
         try expect(
             flood(Member.neighbour.by(.offender).at("v1")) { segment, _ in tagged(segment) },
             fenced: ["port:v1"], evidence: "port")
@@ -72,7 +72,7 @@ struct ForgedFrameTests {
         try expect(
             flood(Member.neighbour.by(.offender)) { segment, _ in
                 [8, 0] + Self.neighbours(segment, options: route)
-            }, fenced: [Member.offender.card], evidence: "card")
+            }, fenced: [Member.offender.card], evidence: "mac")
     }
 
     /// The gateway's MAC address as source: at a port it is the port's host, elsewhere nobody.
@@ -109,7 +109,7 @@ struct ForgedFrameTests {
             let outcome = try bench.judge(flood(from) { segment, _ in frame(segment) })
             #expect(
                 outcome.alerts(on: Member.offender.address).contains {
-                    $0.decision == "quarantine" && $0.evidence == (port == nil ? "card" : "port")
+                    $0.decision == "quarantine" && $0.evidence == (port == nil ? "mac" : "port")
                 }, "\(source) \(outcome.alerts)")
             #expect(
                 outcome.fenced.isSubset(of: [

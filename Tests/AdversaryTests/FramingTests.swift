@@ -15,7 +15,7 @@ struct FramingTests {
         let outcome = try bench.judge(attack)
         #expect(outcome.alerts(on: Member.neighbour.address).allSatisfy { $0.decision == "watch" })
         let alerts = outcome.alerts(on: Member.offender.address)
-        #expect(alerts.contains { $0.evidence == "card" && $0.decision == "quarantine" })
+        #expect(alerts.contains { $0.evidence == "mac" && $0.decision == "quarantine" })
         // The rule is on the MAC address: one on the sender's own IP address would let the borrowed
         // ones pass.
         #expect(outcome.fenced == [Member.offender.card], "\(outcome)")

@@ -133,7 +133,7 @@ struct PoisonTests {
         let outcome = try judge(scan, model, inventory: inventory)
         #expect(outcome.fenced == [Member.offender.address], "\(outcome)")
         #expect(
-            outcome.alerts(on: Member.offender.address).contains { $0.evidence == "card" },
+            outcome.alerts(on: Member.offender.address).contains { $0.evidence == "mac" },
             "\(outcome.alerts)")
     }
 }

@@ -60,7 +60,7 @@ struct ReactionTests {
                     && details?["offender"] as? String == Member.neighbour.address
             })
         let details = try #require(scan["lazaret"] as? [String: Any])
-        #expect(details["evidence"] as? String == "card")
+        #expect(details["evidence"] as? String == "mac")
         #expect(details["decision"] as? String == "quarantine")
     }
 

@@ -155,7 +155,7 @@ struct TakeoverTests {
         let outcome = try bench.judge(attack)
         #expect(
             outcome.alerts(on: Member.offender.address).contains {
-                $0.pattern == "arp_spoofing" && $0.evidence == "card" && $0.decision == "watch"
+                $0.pattern == "arp_spoofing" && $0.evidence == "mac" && $0.decision == "watch"
             }, "\(outcome.alerts)")
         #expect(outcome.fenced.isEmpty, "\(outcome)")
         #expect(outcome.alerts(on: Member.gateway.address).isEmpty)

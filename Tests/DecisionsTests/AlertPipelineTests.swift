@@ -29,7 +29,7 @@ struct AlertPipelineTests {
             subject: IPAddress(v4: 0x0A00_0001), mac: MACAddress(7 as UInt64), scale: .short,
             endSecond: second, values: [Float](repeating: 0, count: Feature.count),
             contact: contact)
-        window.evidence = .card
+        window.evidence = .mac
         return Verdict(
             window: window, workload: "web", isKnown: true, baselineName: "web", score: 0.8125,
             pValue: 0.001, threshold: 0.75, pattern: .verticalScan, strength: 1, excess: 9,

@@ -313,7 +313,7 @@ struct ContestedAddressTests {
         let contested = ports.windows.last { $0.isContested && $0.scale == .short }
         if mac == 2 {
             #expect(windows[job]?[.flows] == 50 && windows[job]?[.foreignSources] == 1)
-            #expect(windows[job]?.evidence == .card && contested == nil)
+            #expect(windows[job]?.evidence == .mac && contested == nil)
         } else {
             #expect(contested?[.flows] == 50 && contested?.subject == web)
             #expect(contested?.evidence == .address)
@@ -324,7 +324,7 @@ struct ContestedAddressTests {
         let ports = Ports()
         ports.send("10.0.0.1", "10.0.0.3", by: 0, mac: 1)
         let windows = ports.finish()
-        #expect(windows[web]?.evidence == .card && !(windows[web]?.isContested ?? true))
+        #expect(windows[web]?.evidence == .mac && !(windows[web]?.isContested ?? true))
     }
 
     /// An acknowledgment of 1 completes a handshake; nil: none is sent.

@@ -92,7 +92,7 @@ struct CrowdSecResponseTests {
         ].enumerated() {
             bench.fence(target, id: "p\(index)", workload: "outside", evidence: "handshake")
         }
-        bench.fence("02:42:ac:11:00:02", id: "mac", workload: "outside", evidence: "card")
+        bench.fence("02:42:ac:11:00:02", id: "mac", workload: "outside", evidence: "mac")
         bench.fence(
             "203.0.113.21", id: "back", workload: "outside", level: 0, origin: "crowdsec:hub")
         bench.settle(engine)

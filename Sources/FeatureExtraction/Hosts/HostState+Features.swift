@@ -89,11 +89,11 @@ extension HostState {
         guard addressSecond > start else {
             // A single packet with no evidence but its MAC address makes that the window's
             // evidence.
-            guard port == 0 || cardSecond > start else { return .port }
+            guard port == 0 || macSecond > start else { return .port }
             // MAC address and IP address can be forged together: the owner resets what it never
             // opened.
             let resets = sum.high(.nxdomain)
-            return resets > 0 && resets * 2 >= opened ? .address : .card
+            return resets > 0 && resets * 2 >= opened ? .address : .mac
         }
         // Most of them: an owner's handshake must not be evidence for flows forged in its name.
         let completed = sum.high(.proof)

@@ -98,7 +98,7 @@ struct HostState: Sendable {
     /// The last second in which a packet had only its address as evidence, and the last one in
     /// which it had only its MAC address.
     var addressSecond = Int.min / 2
-    var cardSecond = Int.min / 2
+    var macSecond = Int.min / 2
     /// The last second in which it used an address of another known host.
     var othersSecond = Int.min / 2
     /// The last second in which it used a foreign address that it had not announced, or that

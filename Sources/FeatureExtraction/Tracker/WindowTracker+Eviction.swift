@@ -92,8 +92,8 @@ extension WindowTracker {
         switch sender.evidence {
         case .port: hosts[slot].port = packet.port
         case .address: hosts[slot].addressSecond = second
-        case .card, .handshake:
-            hosts[slot].cardSecond = second
+        case .mac, .handshake:
+            hosts[slot].macSecond = second
             // A rule on the MAC address is for the host that sent the counted packets.
             hosts[slot].mac = packet.sourceMAC
         }
@@ -125,7 +125,7 @@ extension WindowTracker {
         guard
             isCurrent(slot) && hosts[slot].lastSecond < second && !hosts[slot].identity.isNamed
                 && !hosts[slot].resolved.isKnown && hosts[slot].port == 0
-                && hosts[slot].cardSecond < hosts[slot].addressSecond
+                && hosts[slot].macSecond < hosts[slot].addressSecond
         else { return false }
         hosts[slot].expire(through: second - 1)
         return hosts[slot].sum(.long).high(.proof) == 0

@@ -19,7 +19,7 @@ extension WindowTracker {
             update.events = [.started, .fromOriginator]
             update.start = packet.time
             let sender = sender(of: outer)
-            guard sender.evidence == .port || sender.evidence == .card else { return false }
+            guard sender.evidence == .port || sender.evidence == .mac else { return false }
             outerFlows[index].tag = open(outer, update) ?? 0
             return false
         }

@@ -67,7 +67,7 @@ extension WindowTracker {
     ) -> MACBindingTable.Sender {
         let outer = packet.outerSource
         guard !outer.isUnspecified, outer != packet.source, !inner.isForeign,
-            inner.evidence != .card, inner.isNobody || inner.evidence == .address,
+            inner.evidence != .mac, inner.isNobody || inner.evidence == .address,
             isOfThisNode(packet.source, packet), packet.packetType != .outgoing,
             !isOfThisNode(outer, packet)
         else { return inner }
@@ -242,7 +242,7 @@ extension WindowTracker {
     mutating func isOwnIPv6(
         _ packet: Packet, _ sender: MACBindingTable.Sender, _ slot: Int
     ) -> Bool {
-        packet.port == 0 && sender.evidence == .card && !sender.isOthers
+        packet.port == 0 && sender.evidence == .mac && !sender.isOthers
             && hosts[slot].mac == packet.sourceMAC && hosts[slot].mayOwn(packet.source)
     }
 

@@ -318,7 +318,7 @@ extension WindowTracker {
                 ports.firstAddress(of: station.port) ?? IPAddress(linkLocalOf: packet.sourceMAC)
             return MACBindingTable.Sender(subject: own, isForeign: true, evidence: .port)
         }
-        let evidence: Evidence = links.isEvidence(station.mac) ? .card : .address
+        let evidence: Evidence = links.isEvidence(station.mac) ? .mac : .address
         let own =
             links.firstAddress(of: station.mac, otherThan: address)
             ?? IPAddress(linkLocalOf: station.mac)

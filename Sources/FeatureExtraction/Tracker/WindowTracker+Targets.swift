@@ -51,7 +51,7 @@ extension WindowTracker {
     mutating func watch(_ packet: Packet, _ slot: Int, kind: UnsolicitedKind) {
         guard targets.isUsed else { return }
         let isProven =
-            hosts[slot].port != 0 || hosts[slot].addressSecond < hosts[slot].cardSecond
+            hosts[slot].port != 0 || hosts[slot].addressSecond < hosts[slot].macSecond
         watch(
             packet, resolver.resolve(packet.destination, in: graph), subject: hosts[slot].address,
             isProven: isProven, isForged: false, kind: kind)

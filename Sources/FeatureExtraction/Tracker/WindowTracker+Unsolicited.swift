@@ -47,7 +47,7 @@ extension WindowTracker {
         if let kind, counts { watch(packet, peer, sender, kind: kind) }
         // A host that only answers takes no memory, unless it is one of those here: a refusal shows
         // that the packet was no answer.
-        let isOfThisLink = sender.evidence == .port || sender.evidence == .card
+        let isOfThisLink = sender.evidence == .port || sender.evidence == .mac
         guard
             counts || kind != nil && (mode == .withoutBaseline || isOfThisLink)
                 || current(sender.subject, sender.isContested) != nil,

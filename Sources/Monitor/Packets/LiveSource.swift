@@ -187,9 +187,9 @@ final class LiveSource {
     }
 
     /// Whether a MAC address belongs to one of this node's own interfaces.
-    func isNodes(_ card: MACAddress) -> Bool {
-        guard case .ports(let capture) = way, card != .zero else { return false }
-        return capture.interfaces.interfaces.contains { $0.mac == card }
+    func isNodes(_ mac: MACAddress) -> Bool {
+        guard case .ports(let capture) = way, mac != .zero else { return false }
+        return capture.interfaces.interfaces.contains { $0.mac == mac }
     }
 
     /// The interfaces whose incoming frames are captured, and whether one host is behind each.

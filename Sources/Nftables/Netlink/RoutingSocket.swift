@@ -27,7 +27,7 @@ package struct RoutingSocket: ~Copyable {
 
     package struct Link {
         package var name: String
-        package var card: MACAddress?
+        package var mac: MACAddress?
     }
 
     /// Every interface by its index.
@@ -36,12 +36,12 @@ package struct RoutingSocket: ~Copyable {
             message -> (UInt32, Link)? in
             guard message.payload.count >= 16 else { return nil }
             let attributes = message.payload.dropFirst(16)
-            let card = attributes.attribute(UInt16(IFLA_ADDRESS))
+            let mac = attributes.attribute(UInt16(IFLA_ADDRESS))
             return (
                 message.payload.dropFirst(4).native32,
                 Link(
                     name: attributes.attribute(UInt16(IFLA_IFNAME))?.text ?? "?",
-                    card: card.flatMap { $0.count == 6 ? MACAddress($0.big) : nil })
+                    mac: mac.flatMap { $0.count == 6 ? MACAddress($0.big) : nil })
             )
         }
         return Dictionary(found) { first, _ in first }
@@ -140,9 +140,9 @@ package struct RoutingSocket: ~Copyable {
                 let address = attributes.attribute(UInt16(NDA_DST)).flatMap({
                     IPAddress(bytes: $0)
                 }),
-                let card = attributes.attribute(UInt16(NDA_LLADDR)), card.count == 6
+                let mac = attributes.attribute(UInt16(NDA_LLADDR)), mac.count == 6
             else { return nil }
-            return (address, MACAddress(card.big))
+            return (address, MACAddress(mac.big))
         }
     }
 }

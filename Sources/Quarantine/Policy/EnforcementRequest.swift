@@ -21,7 +21,7 @@ public struct EnforcementRequest: Sendable, Equatable {
     /// Whether there is evidence of the sender besides the address in the packets. Without it
     /// nothing is fenced: another host may have written the address.
     public var isProven: Bool
-    /// The evidence of the sender: port, card, handshake or address.
+    /// The evidence of the sender: port, mac, handshake or address.
     public var evidence = ""
     /// The address that is attacked, if it is known; without evidence of the sender it can be
     /// protected.

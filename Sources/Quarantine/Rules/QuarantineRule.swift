@@ -221,7 +221,7 @@ extension QuarantineRule {
         set { change { $0.portInstance = newValue } }
     }
 
-    /// The evidence of the sender that it rests on: port, card, handshake or address; empty if an
+    /// The evidence of the sender that it rests on: port, mac, handshake or address; empty if an
     /// operator added it.
     public var evidence: String {
         get { words.value.evidence }
