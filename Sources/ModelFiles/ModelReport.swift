@@ -126,8 +126,8 @@ public enum ModelReport {
         }
         let node = minutes.groups[ScaleBaseline.node]?.minuteCount ?? 0
         return
-            "\(asked), half of it for evidence over minutes: an alert from a factor of "
-            + "\(JSONObject.number(line.rounded(), digits: 0)), by \(node) clean minutes"
+            "\(asked), half of it for evidence over minutes: slow attacks alert when their evidence "
+            + "exceeds \(JSONObject.number(line.rounded(), digits: 0)), by \(node) clean minutes"
     }
 
     /// On what the usual amounts of each time rest.
@@ -149,9 +149,12 @@ public enum ModelReport {
     }
 
     private static func rate(_ perDay: Double) -> String {
-        perDay == 1
-            ? "one false incident per day"
-            : "\(JSONObject.number(perDay, digits: 2)) false incidents per day"
+        switch perDay {
+        case 1: "one false incident per day"
+        case 1...: "\(JSONObject.number(perDay, digits: 2)) false incidents per day"
+        case 0: "no false incident"
+        default: "one false incident in \(JSONObject.number(1 / perDay, digits: 1)) days"
+        }
     }
 
     private static func length(_ seconds: Int64) -> String {

@@ -54,7 +54,7 @@ struct EventExplanationTests {
                 Packets
                   packets/20261121T011257Z-worker.pcapng (no longer there)
 
-                What would undo it
+                Rules, and how to undo them
                   fence of 10.60.4.13, drop, until 2026-11-21 01:22:57 UTC
                     lazaret quarantine release 10.60.4.13
 

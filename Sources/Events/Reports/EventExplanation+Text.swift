@@ -20,7 +20,7 @@ extension EventExplanation {
         lines += ["", "Nearest normal window"] + nearestLines.map { "  " + $0 }
         lines += ["", flowTitle] + flowLines
         lines += ["", "Packets", "  " + sliceText]
-        lines += ["", "What would undo it"] + undoLines.map { "  " + $0 }
+        lines += ["", "Rules, and how to undo them"] + undoLines.map { "  " + $0 }
         if !notes.isEmpty { lines += ["", "Note"] + notes.map { "  " + $0 } }
         return lines.map(\.printable).joined(separator: "\n") + "\n"
     }
@@ -111,8 +111,7 @@ extension EventExplanation {
         let result =
             nearest.scoreAfter < nearest.threshold
             ? "the score would fall from \(before) to \(after), below \(threshold)"
-            : "nothing would lie beyond the clean range, so that its score, \(after), would not "
-                + "count"
+            : "no alert, as nothing would lie beyond the clean range (score \(after))"
         let width = nearest.changes.map(\.feature.count).max() ?? 0
         return ["\(result)\(basis), with"]
             + nearest.changes.map { change in
