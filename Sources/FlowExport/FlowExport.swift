@@ -33,7 +33,7 @@ package struct FlowExport {
         package var shareRead = 1.0
         /// Whether a file was damaged, so packets after the damage are missing.
         package var isDamaged: Bool {
-            warnings.contains { if case .damaged = $0.kind { true } else { false } }
+            warnings.contains(where: \.isDamage)
         }
 
         fileprivate mutating func interrupt(after bytes: UInt64, of total: UInt64) {

@@ -61,6 +61,9 @@ public struct CaptureWarning: Equatable, Sendable, CustomStringConvertible {
     /// The number of complete packets before it.
     public let packets: UInt64
 
+    /// Whether packets after an invalid record are missing.
+    public var isDamage: Bool { if case .damaged = kind { true } else { false } }
+
     public var description: String {
         switch kind {
         case .cut:

@@ -39,10 +39,22 @@ struct CompressedInputTests {
         #expect(two.status == 0 && two.errors.isEmpty && two.output == whole.output)
     }
 
-    @Test func damageIsSaidOnce() throws {
+    /// What comes after an invalid record is missing: a result, but no success.
+    @Test func damageIsSaidOnceAndIsNoSuccess() throws {
         let sample = try Data(contentsOf: Run.root.appendingPathComponent("captures/mixed.pcap"))
         let damaged = try scratch.write("d.pcap", sample + Data(repeating: 0x7F, count: 16))
-        let run = try Run("flows", "--format", "csv", "-r", damaged)
-        #expect(run.status == 1 && run.errors.split(separator: "\n").count == 1, "\(run.errors)")
+        let model = ["-m", try scratch.model()]
+        for words in [
+            ["flows", "--format", "csv"], ["replay"], ["replay"] + model,
+            ["evaluate"] + model, ["train", "-o", scratch.path("new.model")],
+        ] {
+            let run = try Run(words + ["-r", damaged])
+            #expect(run.status == 1 && run.output.count > 100, "\(words) \(run.errors)")
+            let lines = run.errors.split(separator: "\n").filter { $0.contains("a record claims") }
+            #expect(lines.count == 1, "\(run.errors)")
+        }
+        let found = try Run(["replay", "--exit-code", "-r", damaged] + model)
+        #expect(found.status == 3, "\(found.errors)")
+        #expect(FileManager.default.fileExists(atPath: scratch.path("new.model")))
     }
 }

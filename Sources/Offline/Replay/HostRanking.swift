@@ -36,6 +36,8 @@ public struct HostRanking {
         public var entries: [OutlierRanking.Entry] = []
         /// Lines for standard error.
         public var warnings: [String] = []
+        /// Whether a capture was damaged, so packets after the damage are missing.
+        public var isDamaged = false
         /// The number of hosts that answers are about.
         public var answerCount = 0
         public var packetCount = 0
@@ -76,6 +78,7 @@ public struct HostRanking {
             }
         }
         let report = summary.report
+        outcome.isDamaged = report.warnings.contains(where: \.isDamage)
         outcome.warnings = report.warnings.map { spool.named($0.description) } + report.remarks
         outcome.packetCount = report.packetCount
         (outcome.first, outcome.last) = (report.first, report.last)

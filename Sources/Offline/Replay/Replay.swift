@@ -56,6 +56,8 @@ public struct Replay {
         public var verdictCount = 0
         /// Lines for standard error.
         public var warnings: [String] = []
+        /// Whether a capture was damaged, so packets after the damage are missing.
+        public var isDamaged = false
         /// What became of the runtime events; nil: there are none.
         public var runtimeSummary: String?
         /// Data for a report, if requested.
@@ -166,6 +168,7 @@ public struct Replay {
         outcome.packetCount = report.packetCount
         outcome.first = report.first
         outcome.last = report.last
+        outcome.isDamaged = report.warnings.contains(where: \.isDamage)
         outcome.warnings =
             report.warnings.map { spool?.named($0.description) ?? $0.description } + report.remarks
             + outcome.warnings

@@ -60,5 +60,6 @@ struct EvaluateCommand: ParsableCommand {
         let text =
             format == .json ? EvaluationReport.json(evaluation) : EvaluationReport.table(evaluation)
         try Output.write(text, to: output)
+        if outcome.isDamaged { throw ExitCode(1) }
     }
 }

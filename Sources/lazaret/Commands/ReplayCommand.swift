@@ -127,11 +127,14 @@ struct ReplayCommand: ParsableCommand {
         // A report contains the digests of its files, and extracting packets requires a second
         // pass.
         let spool = report == nil && pcapOut == nil ? nil : try InputSpool(input.files)
-        let anomalies = try model.map { try judge($0, spool) } ?? rank(spool)
-        if exitCode && anomalies > 0 { throw ExitCode(Failure.anomaliesFound) }
+        let found = try model.map { try judge($0, spool) } ?? rank(spool)
+        if exitCode && found.anomalies > 0 { throw ExitCode(Failure.anomaliesFound) }
+        if found.isDamaged { throw ExitCode(1) }
     }
 
-    private func judge(_ modelPath: String, _ spool: InputSpool?) throws -> Int {
+    private typealias Found = (anomalies: Int, isDamaged: Bool)
+
+    private func judge(_ modelPath: String, _ spool: InputSpool?) throws -> Found {
         let given = try inventory.read()
         var replay = Replay(
             paths: input.files, model: try ModelStore.readForJudging(modelPath, inventory: given))
@@ -160,7 +163,7 @@ struct ReplayCommand: ParsableCommand {
             page.slices = slices
             try write(page, spool)
         }
-        return outcome.incidents.count
+        return (outcome.incidents.count, outcome.isDamaged)
     }
 
     /// The indicators; nil: none are named.
@@ -250,7 +253,7 @@ struct ReplayCommand: ParsableCommand {
         return Shell.line(words + ["--report", "report.html"] + input.bpf)
     }
 
-    private func rank(_ spool: InputSpool?) throws -> Int {
+    private func rank(_ spool: InputSpool?) throws -> Found {
         var ranking = HostRanking(paths: input.files)
         ranking.filter = input.filter
         ranking.threads = input.threads
@@ -277,7 +280,7 @@ struct ReplayCommand: ParsableCommand {
             }
         try Output.write(text, to: output)
         if let page = result.report { try write(page, spool) }
-        return result.entries.count { $0.pattern != nil }
+        return (result.entries.count { $0.pattern != nil }, result.isDamaged)
     }
 }
 

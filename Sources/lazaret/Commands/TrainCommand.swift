@@ -1,6 +1,7 @@
 import AnomalyDetection
 import ArgumentParser
 import ModelFiles
+import PacketCapture
 import Offline
 import SystemSupport
 import Workloads
@@ -49,5 +50,6 @@ struct TrainCommand: ParsableCommand {
         let model = try ModelStore.write(outcome.model, to: output)
         try Output.write(ModelReport.text(model, outcome.quality), to: nil)
         for line in outcome.advice { Output.warn(line) }
+        if outcome.warnings.contains(where: \.isDamage) { throw ExitCode(1) }
     }
 }
