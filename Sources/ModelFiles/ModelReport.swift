@@ -126,8 +126,9 @@ public enum ModelReport {
         }
         let node = minutes.groups[ScaleBaseline.node]?.minuteCount ?? 0
         return
-            "\(asked), half of it for evidence over minutes: slow attacks alert when their evidence "
-            + "exceeds \(JSONObject.number(line.rounded(), digits: 0)), by \(node) clean minutes"
+            "\(asked), half of it for evidence over minutes: slow attacks alert when their "
+            + "evidence exceeds \(JSONObject.number(line.rounded(), digits: 0)), by \(node) "
+            + "clean minutes"
     }
 
     /// On what the usual amounts of each time rest.

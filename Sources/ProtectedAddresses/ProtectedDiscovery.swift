@@ -71,7 +71,7 @@ public struct ProtectedDiscovery: Sendable {
         let links = try routing.links()
         for (_, link) in links.sorted(by: { $0.key < $1.key }) {
             if let mac = link.mac, mac != .zero {
-                found.add(mac, reason: "network mac \(link.name) of this node")
+                found.add(mac, reason: "network card \(link.name) of this node")
             }
         }
         let own = try routing.addresses()
@@ -98,7 +98,7 @@ public struct ProtectedDiscovery: Sendable {
         }
         for (mac, addresses) in try NextHops.discover(in: &routing) {
             for address in addresses {
-                found.add(mac, reason: "network mac of gateway \(address)")
+                found.add(mac, reason: "network card of gateway \(address)")
             }
         }
         for address in try resolvers() {
