@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import Monitor
 public import Quarantine
-import StatusReport
+public import StatusReport
 internal import SystemSupport
 internal import Timestamps
 
@@ -20,16 +20,16 @@ extension ControlClient {
     /// - Throws: `.notPermitted` if the caller is not authorized, `.impostor` if the server is not
     ///   a monitor.
     public func isEnforcing(with directory: String) async throws(ControlError) -> Bool {
-        try await enforcingDirectory()?.realPath == directory.realPath
+        guard let status = try await statusIfRunning(), status.appliesRules else { return false }
+        return status.stateDirectory?.realPath == directory.realPath
     }
 
-    /// The state directory of a monitor that applies quarantine rules; nil where none answers.
+    /// The status of the running monitor; nil where none answers within 3 s.
     ///
     /// - Throws: `.notPermitted` and `.impostor`, as for every request.
-    public func enforcingDirectory() async throws(ControlError) -> String? {
+    public func statusIfRunning() async throws(ControlError) -> MonitorStatus? {
         do {
-            let status = try await status(timeout: .seconds(3))
-            return status.appliesRules ? status.stateDirectory : nil
+            return try await status(timeout: .seconds(3))
         } catch let error as ControlError {
             switch error {
             case .notPermitted, .impostor: throw error

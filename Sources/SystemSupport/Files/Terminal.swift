@@ -1,5 +1,6 @@
 internal import Glibc
 
+/// Terminals that this process writes to.
 package enum Terminal {
     /// The size of a terminal (ioctl_tty(2)); nil if the descriptor is none, or if it is not known.
     package static func size(of descriptor: Int32) -> (columns: Int, rows: Int)? {

@@ -9,6 +9,7 @@ import NetworkAddresses
 import ProtectedAddresses
 import Quarantine
 import Settings
+import StatusReport
 import SystemSupport
 import TextFormats
 import Timestamps
@@ -52,9 +53,11 @@ struct QuarantineCommand: ParsableCommand {
             do throws(ControlError) {
                 // Without --state, the monitor that runs here is meant: changes that bypass it
                 // would be undone when it compares the kernel's rules with its own.
-                let theirs = try await client.enforcingDirectory()
-                if theirs == nil { place.isObserved = (try? await client.status()) != nil }
-                if let theirs, given == nil || theirs.realPath == directory.realPath {
+                guard let status = try await client.statusIfRunning() else { return place }
+                place.isObserved = !status.appliesRules
+                if status.appliesRules, let theirs = status.stateDirectory,
+                    given == nil || theirs.realPath == directory.realPath
+                {
                     place.directory = theirs
                     place.monitor = client
                 }

@@ -26,23 +26,20 @@ struct StatusCommand: AsyncParsableCommand {
             let status = try await client.status()
             try Output.write(
                 StatusText.text(status, isColoured: Output.isColoured)
-                    + fencesByHand(status), to: nil)
+                    + fencesInForce(status), to: nil)
         }
     }
 
-    /// The fences that 'lazaret quarantine add' has made beside a monitor that only observes, for
-    /// callers who may look at them.
-    private func fencesByHand(_ status: MonitorStatus) -> String {
+    /// The fences in force beside a monitor that only observes, for callers who may look at them:
+    /// 'lazaret quarantine add' has made them, or an earlier monitor.
+    private func fencesInForce(_ status: MonitorStatus) -> String {
         guard !status.appliesRules, let directory = status.stateDirectory,
             let listing = try? LocalQuarantine(directory: directory, options: Monitor.Options())
                 .list(now: Clock.now())
         else { return "" }
-        let count = listing.rules.count { $0.isInForce } + listing.unknown.count
+        let count = listing.rules.count { $0.isInForce }
         guard count > 0 else { return "" }
-        return """
-            \(count) \(count == 1 ? "fence" : "fences") made by hand \(count == 1 ? "is" : "are") \
-            in force: see 'lazaret quarantine list'
-
-            """
+        return "\(count) \(count == 1 ? "fence is" : "fences are") in force although the monitor "
+            + "observes: see 'lazaret quarantine list'\n"
     }
 }
