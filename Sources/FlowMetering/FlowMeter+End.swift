@@ -137,9 +137,23 @@ extension FlowMeter {
         free(slot)
     }
 
-    /// Ends all remaining flows, in the order of their slots. The meter remains usable.
+    /// Ends all remaining flows, in the order in which they started. The meter remains usable.
+    ///
+    /// The order of slots would not do: it depends on how often `drain` was called, and so on the
+    /// sizes of the reads of a file.
     public mutating func finish() {
-        for slot in 0..<table.used where table.holds(slot) { queue(slot, .forcedEnd) }
+        var flows: [(start: Timestamp, slot: Int32)] = []
+        flows.reserveCapacity(Int(table.count))
+        for slot in 0..<table.used where table.holds(slot) {
+            flows.append((table[slot].start, slot))
+        }
+        if options.collectsRecords {
+            flows.sort {
+                $0.start == $1.start
+                    ? table[$0.slot].hasLowerKey(than: table[$1.slot]) : $0.start < $1.start
+            }
+        }
+        for flow in flows { queue(flow.slot, .forcedEnd) }
         table.removeAll()
         wheel.removeAll()
     }

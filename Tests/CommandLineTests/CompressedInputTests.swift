@@ -39,6 +39,23 @@ struct CompressedInputTests {
         #expect(two.status == 0 && two.errors.isEmpty && two.output == whole.output)
     }
 
+    /// The sizes of the reads do not change the order of the flows.
+    @Test func flowsHaveTheSameOrderHoweverTheCaptureIsRead() throws {
+        let sample = Run.root.appendingPathComponent("captures/mixed.pcap").path
+        for format in ["csv", "zeek"] {
+            let words = ["flows", "--format", format, "-r"]
+            let plain = try Run(words + [sample])
+            let piped = try Namespace.command([
+                "sh", "-c", "cat \(sample) | \(Run.binary.path) \(words.joined(separator: " ")) -",
+            ])
+            #expect(plain.status == 0 && plain.output == piped)
+            #expect(try Run(words + [sample, "--threads", "1"]).output == plain.output)
+        }
+        let packed = try flows("gzip") { $0 }
+        #expect(packed.output == (try flows("zstd") { $0 }).output)
+        #expect(packed.output == (try Run("flows", "--format", "csv", "-r", sample)).output)
+    }
+
     /// What comes after an invalid record is missing: a result, but no success.
     @Test func damageIsSaidOnceAndIsNoSuccess() throws {
         let sample = try Data(contentsOf: Run.root.appendingPathComponent("captures/mixed.pcap"))

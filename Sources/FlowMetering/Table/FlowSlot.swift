@@ -46,6 +46,19 @@ struct FlowSlot: BitwiseCopyable {
         set { fromHigh.extra = newValue }
     }
 
+    /// An order of flows that started at the same time.
+    func hasLowerKey(than other: FlowSlot) -> Bool {
+        (low, high, lowPort, highPort, tunnelIdentifier, link)
+            < (
+                other.low, other.high, other.lowPort, other.highPort, other.tunnelIdentifier,
+                other.link
+            )
+    }
+
+    private var link: UInt32 {
+        UInt32(vlan) << 16 | UInt32(ipProtocol) << 8 | UInt32(ipVersion)
+    }
+
     /// The time of the last packet.
     @inline(__always)
     var last: Timestamp { max(fromLow.last, fromHigh.last) }
