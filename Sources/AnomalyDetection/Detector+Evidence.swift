@@ -27,14 +27,16 @@ extension Detector {
     /// The evidence about an address, and the line from which it is reported; nil if none of its
     /// minutes were judged.
     public func runningEvidence(of subject: IPAddress) -> RunningEvidence? {
-        evidence.evidence(of: subject, line: evidenceLine)
+        seen.evidence.evidence(of: subject, line: evidenceLine)
     }
 
     /// The evidence about the workload that a window is of, on the scale of
     /// `RunningEvidence.share`; 0 if none of its minutes were judged: those of an earlier owner of
     /// the address are not its own.
     public mutating func evidenceShare(of window: Window) -> Float {
-        guard evidence.workload(of: window.subject) == identity(of: window).name else { return 0 }
+        guard seen.evidence.workload(of: window.subject) == identity(of: window).name else {
+            return 0
+        }
         return runningEvidence(of: window.subject)?.share ?? 0
     }
 
@@ -42,7 +44,7 @@ extension Detector {
     mutating func closesMinute(_ window: Window, _ identity: Identity) -> Bool {
         window.scale == .medium && screen.judgesMinutes && !omitted.contains(.minutes)
             && MinuteModel.covers(identity)
-            && evidence.closesMinute(window, workload: identity.name)
+            && seen.evidence.closesMinute(window, workload: identity.name)
     }
 
     /// The verdict on a minute that is ordinary by itself.
@@ -70,12 +72,12 @@ extension Detector {
         let score = minutes.forest.minuteScore(row)
         let isScored = !omitted.contains(.forest)
         // If other members of the group score as high, the group has changed since the training.
-        let share = peers.add(window.subject, second: window.endSecond, score: score, to: name)
+        let share = seen.peers.add(window.subject, second: window.endSecond, score: score, to: name)
         let chance = max(
             group.pValue(isScored || score == 0 ? score : .leastNonzeroMagnitude), share)
         let line = raised.line(evidenceLine, of: identity.name, at: window.endSecond)
         guard
-            let running = evidence.add(
+            let running = seen.evidence.add(
                 window.subject, p: chance, line: line, budgetLine: evidenceLine,
                 at: window.endSecond)
         else { return nil }

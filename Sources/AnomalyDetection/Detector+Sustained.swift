@@ -51,7 +51,7 @@ extension Detector {
         let most = growths.map(\.times).max() ?? 0
         let isShared =
             identity.isNamed && identity.place != .outside
-            && replicaRates.note(window, workload: identity.name, growth: most)
+            && seen.replicaRates.note(window, workload: identity.name, growth: most)
         guard most >= growthLimit, !isShared,
             !isReported(window, identity, shorterOnly: true)
         else { return nil }

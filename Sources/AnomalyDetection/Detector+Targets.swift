@@ -23,7 +23,7 @@ extension Detector {
     /// senders are judged.
     public mutating func judge(_ window: TargetWindow) -> Verdict? {
         guard let found = flood(window) ?? scan(window) ?? guessing(window) else { return nil }
-        if window.scale == .short { floods.note(window) }
+        if window.scale == .short { seen.floods.note(window) }
         let counts = window.counts
         var seen = Window(
             subject: .unspecified, scale: window.scale, endSecond: window.endSecond,

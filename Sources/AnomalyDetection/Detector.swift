@@ -28,15 +28,24 @@ public struct Detector: Sendable {
     let feedback: FeedbackBook
     private var cache: [IPAddress: Identity] = [:]
     var screen: WindowScreen
-    /// Recent alerts of each subject: one entry for each pattern and scale.
-    private var reported: [IPAddress: [Reported]] = [:]
+    /// Workloads with runtime events: their line is lower for a while.
+    public var raised = RaisedWorkloads()
+    var seen = Memory()
 
-    private var replicaScans = ReplicaScans()
-    var replicaRates = ReplicaRates()
-    private var slowScans = SlowScans()
-    var floods = Floods()
+    /// What was seen over several windows. All of it has times.
+    struct Memory: Sendable {
+        /// Recent alerts of each subject: one entry for each pattern and scale.
+        fileprivate var reported: [IPAddress: [Reported]] = [:]
+        fileprivate var replicaScans = ReplicaScans()
+        fileprivate var slowScans = SlowScans()
+        var replicaRates = ReplicaRates()
+        var floods = Floods()
+        var evidence = EvidenceTable()
+        var peers = PeerMinutes()
+        fileprivate var unknownHosts = (second: Int.min, plain: 0, patterned: 0)
+    }
 
-    private struct Reported {
+    fileprivate struct Reported {
         var second: Int
         var scale: Scale
         var pattern: Pattern?
@@ -49,11 +58,7 @@ public struct Detector: Sendable {
     /// Parts that are left out, to measure what they contribute.
     public var omitted: Set<DetectorPart> = []
 
-    /// Evidence over minutes, and the line from which it raises a verdict.
-    var evidence = EvidenceTable()
-    var peers = PeerMinutes()
-    /// Workloads with runtime events: their line is lower for a while.
-    public var raised = RaisedWorkloads()
+    /// The line from which evidence over minutes raises a verdict.
     let evidenceLine: Double
     /// Exfiltration to a known peer is reported from this many steps beyond the clean range.
     private let leastToFriends: Float
@@ -93,23 +98,22 @@ public struct Detector: Sendable {
     public var unknownHostLimit: Int?
     /// The number of windows that were not scored because of this limit.
     public private(set) var unscoredCount = 0
-    private var unknownHosts = (second: Int.min, plain: 0, patterned: 0)
 
     /// Continues the counts, and what was seen over several windows, of the detector that this one
     /// replaces.
-    public mutating func resumeCounts(of other: Detector) {
-        evidence = other.evidence
+    public mutating func resume(from other: Detector) {
+        seen = other.seen
         raised = other.raised
-        floods = other.floods
-        peers = other.peers
-        slowScans = other.slowScans
-        replicaScans = other.replicaScans
-        replicaRates = other.replicaRates
-        unknownHosts = other.unknownHosts
         scoredCount = other.scoredCount
         seenCount = other.seenCount
         scoreCounts = other.scoreCounts
         unscoredCount = other.unscoredCount
+    }
+
+    /// Begins again after the clock was set back: what was seen at times that are now ahead would
+    /// hide what follows. The counts continue.
+    public mutating func restart() {
+        seen = Memory()
     }
 
     /// The evidence about the workload of the last window judged, on the scale of
@@ -124,7 +128,7 @@ public struct Detector: Sendable {
     public mutating func judge(_ window: Window) -> Verdict? {
         seenCount += 1
         isPartOfFlood = false
-        floods.advance(to: window.endSecond)
+        seen.floods.advance(to: window.endSecond)
         let identity = identity(of: window)
         let comparison = comparison(of: window, identity)
         let isOrdinary =
@@ -162,7 +166,7 @@ public struct Detector: Sendable {
     func isReported(
         _ window: Window, _ identity: Identity, shorterOnly: Bool = false
     ) -> Bool {
-        reported[window.subject]?.contains {
+        seen.reported[window.subject]?.contains {
             $0.second >= window.startSecond && $0.workload == identity.name
                 && (!shorterOnly || $0.scale.rawValue < window.scale.rawValue)
         } ?? false
@@ -187,16 +191,16 @@ public struct Detector: Sendable {
         guard isAnomalous else { return nil }
         let shared =
             identity.isNamed && window.scale == .long
-            ? replicaScans.note(window, workload: identity.name) : nil
+            ? seen.replicaScans.note(window, workload: identity.name) : nil
         if let shared, found?.pattern.mayFence != true {
             found = (shared.pattern, shared.strength)
         }
-        let slow = omitted.contains(.patterns) ? nil : slowScans.note(window, identities)
+        let slow = omitted.contains(.patterns) ? nil : seen.slowScans.note(window, identities)
         if let slow, found?.pattern.mayFence != true {
             return slowVerdict(window, identity, group, excess, slow)
         }
         guard !isEcho(window, identity, found) else { return nil }
-        isPartOfFlood = floods.contain(window, found?.pattern)
+        isPartOfFlood = seen.floods.contain(window, found?.pattern)
         guard !isPartOfFlood else { return nil }
         if isOneTooMany(window, identity, hasPattern: found != nil) {
             unscoredCount += 1
@@ -221,7 +225,7 @@ public struct Detector: Sendable {
             verdict.headline = shared.text(
                 workload: identity.name, seconds: window.scale.seconds)
         }
-        isPartOfFlood = floods.hold(verdict)
+        isPartOfFlood = seen.floods.hold(verdict)
         return isPartOfFlood ? nil : verdict
     }
 
@@ -234,10 +238,13 @@ public struct Detector: Sendable {
             identity.place == .inside
             && (identity.isNamed || model[window.scale].baseline.groups[identity.name] != nil)
         guard !isKnown else { return false }
-        if unknownHosts.second != window.endSecond { unknownHosts = (window.endSecond, 0, 0) }
-        unknownHosts.plain += hasPattern ? 0 : 1
-        unknownHosts.patterned += hasPattern ? 1 : 0
-        return (hasPattern ? unknownHosts.patterned : unknownHosts.plain) > unknownHostLimit
+        if seen.unknownHosts.second != window.endSecond {
+            seen.unknownHosts = (window.endSecond, 0, 0)
+        }
+        seen.unknownHosts.plain += hasPattern ? 0 : 1
+        seen.unknownHosts.patterned += hasPattern ? 1 : 0
+        return unknownHostLimit
+            < (hasPattern ? seen.unknownHosts.patterned : seen.unknownHosts.plain)
     }
 
     /// The narrowest baseline that has enough windows, widened by the feedback *benign*.
@@ -285,7 +292,7 @@ public struct Detector: Sendable {
     private func isEcho(
         _ window: Window, _ identity: Identity, _ found: (pattern: Pattern, strength: Float)?
     ) -> Bool {
-        guard let reported = reported[window.subject] else { return false }
+        guard let reported = seen.reported[window.subject] else { return false }
         let shorter = reported.filter {
             $0.scale.rawValue < window.scale.rawValue && $0.second >= window.startSecond
                 && $0.workload == identity.name
@@ -301,8 +308,8 @@ public struct Detector: Sendable {
     mutating func remember(
         _ window: Window, _ identity: Identity, _ pattern: Pattern?, isFence: Bool = false
     ) {
-        if reported.count > 65_536 { reported.removeAll() }
-        var list = reported[window.subject] ?? []
+        if seen.reported.count > 65_536 { seen.reported.removeAll() }
+        var list = seen.reported[window.subject] ?? []
         list.removeAll {
             ($0.pattern == pattern && $0.scale == window.scale) || $0.workload != identity.name
                 || window.endSecond - $0.second > Scale.long.seconds
@@ -311,7 +318,7 @@ public struct Detector: Sendable {
             Reported(
                 second: window.endSecond, scale: window.scale, pattern: pattern, isFence: isFence,
                 workload: identity.name))
-        reported[window.subject] = list
+        seen.reported[window.subject] = list
     }
 
     func verdict(

@@ -67,7 +67,7 @@ extension Detector {
     ///
     /// - Parameter isLast: whether no further second follows.
     public mutating func takeHeld(isLast: Bool = false) -> [Verdict] {
-        floods.takeHeld(isLast: isLast)
+        seen.floods.takeHeld(isLast: isLast)
     }
 
     /// The name under which the subject of such a verdict is shown.

@@ -66,15 +66,16 @@ public struct Incident: Sendable {
 }
 
 extension Incident {
-    /// Adds a verdict on the same offender; returns false if it is part of another incident.
+    /// Adds a verdict on the same offender; returns false if it is part of another incident, such
+    /// as one before the clock was set back.
     ///
     /// - Parameter link: the offender's MAC address, if it used addresses of others.
     fileprivate mutating func take(_ verdict: Verdict, _ link: MACAddress?) -> Bool {
         let (second, length) = (verdict.window.endSecond, verdict.window.scale.seconds)
         guard workload == verdict.workload,
-            second - lastSecond <= IncidentTracker.quietSeconds + length
+            abs(second - lastSecond) <= IncidentTracker.quietSeconds + length
         else { return false }
-        lastSecond = second
+        lastSecond = max(lastSecond, second)
         verdictCount += 1
         level = max(level, verdict.level)
         spoofingLink = spoofingLink ?? link

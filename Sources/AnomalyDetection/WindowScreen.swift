@@ -47,7 +47,7 @@ extension Detector {
     /// Counts windows that were ruled out and end by `second`.
     public mutating func skip(_ windows: Int, until second: Int) {
         seenCount += windows
-        floods.advance(to: second)
+        seen.floods.advance(to: second)
     }
 
     /// Whether the window that `nextValues` of a tracker has returned last has nothing to report;

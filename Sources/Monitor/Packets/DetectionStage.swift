@@ -170,7 +170,10 @@ struct DetectionStage: ~Copyable {
     }
 
     /// Begins again, after `finish`: the clock was set back.
-    mutating func restart() { tracker.restart() }
+    mutating func restart() {
+        tracker.restart()
+        detector.restart()
+    }
 
     // MARK: - Windows
 
@@ -260,7 +263,7 @@ struct DetectionStage: ~Copyable {
         settle()
         tracker.replaceGraph(model.graph)
         var next = Self.detector(model, inventory)
-        next.resumeCounts(of: detector)
+        next.resume(from: detector)
         detector = next
     }
 }

@@ -108,9 +108,13 @@ struct OffenderFlows {
         var frames = 0
         while let frame = try capture.next() {
             decoder.decode(frame, into: &packet)
-            guard packet.time < to else { break }
             frames += 1
-            if frames & 0x3FF == 0 { progress?.update(capture.statistics.fileBytes, of: total) }
+            if frames & 0x3FF == 0 {
+                if Interruption.isRequested { throw CaptureError.interrupted }
+                progress?.update(capture.statistics.fileBytes, of: total)
+            }
+            // One frame may be far ahead of those that follow it.
+            guard packet.time < to else { continue }
             let isOwn = packet.source == offender || link.map { packet.sourceMAC == $0 } ?? false
             guard isOwn || packet.destination == offender else { continue }
             var update = meter.observe(&packet)

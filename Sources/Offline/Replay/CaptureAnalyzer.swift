@@ -133,8 +133,12 @@ struct CaptureAnalyzer {
     }
 
     /// The verdicts of earlier seconds that waited for the flood of a target, and saw none.
+    ///
+    /// - Parameter isLast: whether the capture ends, or its clock is set back.
     mutating func analyzeHeld(isLast: Bool, _ name: (IPAddress) -> String?) -> [Verdict] {
-        detector.takeHeld(isLast: isLast).filter { isJudged($0.window) }.map { process($0, name) }
+        let held = detector.takeHeld(isLast: isLast)
+        if isLast { detector.restart() }
+        return held.filter { isJudged($0.window) }.map { process($0, name) }
     }
 
     private func isJudged(_ window: Window) -> Bool {

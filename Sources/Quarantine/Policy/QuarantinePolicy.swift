@@ -214,13 +214,16 @@ public struct QuarantinePolicy: Sendable {
 
     /// Counts the request in its record; true if windows or score are enough for a rule.
     func isEnough(_ request: EnforcementRequest, _ record: inout Record) -> Bool {
-        let inRow = request.time - record.lastRequest <= request.window * 3 / 2
+        // A request long before the last one is of a capture whose clock was set back.
+        let longest = request.window * 3 / 2
+        let difference = request.time - record.lastRequest
+        let inRow = difference <= longest && difference >= .zero - longest
         if record.windowsInRow == 0 || !inRow {
             record.windowsInRow = 1
         } else if request.time > record.lastRequest {
             record.windowsInRow += 1
         }
-        record.lastRequest = max(record.lastRequest, request.time)
+        record.lastRequest = inRow ? max(record.lastRequest, request.time) : request.time
         let share = (request.score - request.threshold) / max(1 - request.threshold, 1e-9)
         let isFar = request.isFarBeyond || options.farBeyondShare.map { share >= $0 } ?? false
         return isFar || record.windowsInRow >= options.persistenceWindows
