@@ -47,4 +47,27 @@ extension CommunicationGraph {
             _ = note(who, Self.anyone, service)
         }
     }
+
+    /// Adds a flow that another graph has, seen at the first and the last of `units`.
+    package mutating func note(
+        _ subject: Resolved, _ peer: Resolved, of other: CommunicationGraph,
+        _ destination: IPAddress, _ service: Service, at units: ClosedRange<Int32>
+    ) {
+        func number(_ number: UInt32) -> UInt32 {
+            guard number != IdentityResolver.unknown else { return number }
+            return intern(other.names[Int(number)], isAddress: false)
+        }
+        var (subject, peer) = (subject, peer)
+        (peer.name, peer.network) = (number(peer.name), number(peer.network))
+        (subject.name, subject.network) = (number(subject.name), number(subject.network))
+        note(subject, peer, destination, service, at: units.lowerBound)
+        note(subject, peer, destination, service, at: units.upperBound)
+    }
+
+    /// Adds a DNS name, seen at the first and the last of `units`.
+    package mutating func note(_ name: NameDigest, at units: ClosedRange<Int32>) {
+        for unit in [units.lowerBound, units.upperBound] {
+            _ = Self.note(name, in: &dnsNames, at: unit, dropped: &droppedFacts)
+        }
+    }
 }

@@ -103,6 +103,11 @@ public struct CommunicationGraph: Sendable, Equatable {
         Int32(truncatingIfNeeded: second / unitSeconds)
     }
 
+    /// The starts of the first and the last of some units of time, in seconds.
+    package static func seconds(_ units: ClosedRange<Int32>) -> ClosedRange<Int> {
+        Int(units.lowerBound) * unitSeconds...Int(units.upperBound) * unitSeconds
+    }
+
     /// The length of an epoch for a training of `seconds`: a fifth of it, at most `longestEpoch`.
     /// In a longer epoch, too many contacts of a short training would count as new.
     package static func epochSeconds(ofTraining seconds: Int) -> Int {

@@ -20,7 +20,10 @@ struct TrainingPipelineTests {
         .deletingLastPathComponent().deletingLastPathComponent()
         .appendingPathComponent("captures").path
 
-    private func learn(_ name: String, inventory: Inventory) throws -> Model {
+    /// The model, and the number of contacts that the status showed.
+    private func learn(
+        _ name: String, inventory: Inventory
+    ) throws -> (model: Model, contacts: Int) {
         var options = CaptureOptions()
         options.linkTypes = LinkType.supported.map(\.rawValue)
         let capture = try FileCapture(paths: ["\(Self.captures)/\(name).pcap"], options: options)
@@ -43,15 +46,15 @@ struct TrainingPipelineTests {
         provenance.inventory = inventory
         let known = try #require(pipeline?.progress(at: now).facts)
         let model = try #require(try pipeline?.model(provenance)).model
-        // What the status counts while learning are contacts of names, as in the model.
-        let contacts = model.graph.namedEdges.count
-        #expect(known <= contacts && known > contacts / 2, "\(known) of \(contacts)")
-        return model
+        return (model, known)
     }
 
     @Test func aModelLearnedInOnePassFindsAttacksWithoutFalseAlarms() throws {
         let inventory = try Inventory(path: Self.captures + "/inventory.yaml")
-        let model = try learn("clean-train", inventory: inventory)
+        let (model, known) = try learn("clean-train", inventory: inventory)
+        // What the status counts while learning are contacts of names, as in the model.
+        let contacts = model.graph.namedEdges.count
+        #expect(known <= contacts && known > contacts / 2, "\(known) of \(contacts)")
         func judge(_ name: String) throws -> Evaluation {
             var replay = Replay(paths: ["\(Self.captures)/\(name).pcap"], model: model)
             replay.inventory = inventory
@@ -65,5 +68,28 @@ struct TrainingPipelineTests {
             "\(mixed.attacks.filter { !$0.isDetected })")
         #expect(mixed.victimsQuarantined.isEmpty && mixed.cleanQuarantined.isEmpty)
         #expect(mixed.falseIncidents.count <= 1, "\(mixed.falseIncidents)")
+    }
+
+    /// What a scan found would be known contacts.
+    @Test func whatSuspectsContactedIsNotLearned() throws {
+        let inventory = try Inventory(path: Self.captures + "/inventory.yaml")
+        let (model, known) = try learn("mixed", inventory: inventory)
+        let edges = model.graph.namedEdges
+        var services: [String: Int] = [:]
+        for edge in edges { services["\(edge.subject) \(edge.peer)", default: 0] += 1 }
+        let most = services.max { $0.value < $1.value }
+        #expect(known > 1000 && edges.count < 200, "\(known) \(edges.count)")
+        #expect((most?.value ?? 0) <= 5, "\(String(describing: most))")
+        // What the others did is there.
+        #expect(edges.contains { $0.subject == "worker" && $0.peer == "db" }, "\(edges)")
+        var training = Training(paths: ["\(Self.captures)/mixed.pcap"])
+        training.inventory = inventory
+        training.excludesSuspects = true
+        let offline = try training.run().model.graph.namedEdges
+        let missing = offline.filter { edge in
+            !edges.contains { $0 == edge }
+        }
+        // The probes of a slow scan.
+        #expect(missing.allSatisfy { $0.subject == "report" && $0.peer == "store" }, "\(missing)")
     }
 }

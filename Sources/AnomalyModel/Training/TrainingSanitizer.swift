@@ -81,6 +81,20 @@ package struct TrainingSanitizer {
                 || byAddress[packet.destination]?.contains(second) == true
                 || byMAC[packet.sourceMAC]?.contains { $0.contains(second) } == true
         }
+
+        /// Whether all packets from `source` to `destination` in these seconds are.
+        package func contains(
+            _ source: IPAddress, _ destination: IPAddress?, _ mac: MACAddress,
+            _ seconds: ClosedRange<Int>
+        ) -> Bool {
+            func contains(_ time: ClosedRange<Int>?) -> Bool {
+                time.map { $0.contains(seconds.lowerBound) && $0.contains(seconds.upperBound) }
+                    ?? false
+            }
+            return contains(byAddress[source])
+                || contains(destination.flatMap { byAddress[$0] })
+                || byMAC[mac]?.contains { contains($0) } == true
+        }
     }
 
     /// The least strength of a suspicious pattern; clean traffic has bursts too.

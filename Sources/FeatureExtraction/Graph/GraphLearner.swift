@@ -1,6 +1,6 @@
-public import BaselineGraph
+package import BaselineGraph
 public import FlowMetering
-public import NetworkAddresses
+package import NetworkAddresses
 public import PacketDecoding
 public import SenderAttribution
 public import Workloads
@@ -12,8 +12,21 @@ public struct GraphLearner: Sendable {
     private var resolver: IdentityResolver
     private var links: MACBindingTable
     private var ports = PortTable(graph: nil)
+    private var journal: ContactJournal?
 
-    public init(inventory: Inventory) {
+    /// Whether a contact or a name is only of traffic that is not learned.
+    ///
+    /// - Parameters:
+    ///   - destination: nil for a DNS name.
+    ///   - seconds: when it was seen first and last, to ten seconds.
+    package typealias SuspectFilter = (
+        _ source: IPAddress, _ destination: IPAddress?, _ mac: MACAddress,
+        _ seconds: ClosedRange<Int>
+    ) -> Bool
+
+    /// - Parameter keepsContacts: whether suspects can be left out when all has been learned.
+    public init(inventory: Inventory, keepsContacts: Bool = false) {
+        journal = keepsContacts ? ContactJournal() : nil
         resolver = IdentityResolver(identities: IdentityMap(inventory: inventory))
         links = MACBindingTable(graph: nil, inventory: inventory, isLearning: true)
     }
@@ -67,15 +80,11 @@ public struct GraphLearner: Sendable {
         }
         guard packet.kind == .ip else { return }
         if packet.tunnel != .none { learnOuter(packet, unit) }
-        if packet.dns.kind == .query {
-            _ = CommunicationGraph.note(
-                packet.dns.nameDigest, in: &graph.dnsNames, at: unit,
-                dropped: &graph.droppedFacts)
-        }
+        noteName(packet, unit)
         guard let opening = FlowOpening(packet, update) else { return }
         learn(
-            opening.isMidstream ? opening.source : subject, opening.destination, opening.service,
-            unit,
+            opening.isMidstream ? opening.source : subject, packet.sourceMAC, opening.destination,
+            opening.service, unit,
             isForOne: !opening.isMidstream && !packet.destinationMAC.isGroup
                 && packet.destinationMAC != .zero)
     }
@@ -84,7 +93,7 @@ public struct GraphLearner: Sendable {
     private mutating func learnOuter(_ packet: Packet, _ unit: Int32) {
         guard !packet.isOuterAnswer else { return }
         learn(
-            packet.outerSource, packet.outerDestination,
+            packet.outerSource, packet.sourceMAC, packet.outerDestination,
             Service(ipProtocol: packet.outerProtocol, port: packet.outerDestinationPort), unit)
     }
 
@@ -92,17 +101,28 @@ public struct GraphLearner: Sendable {
         guard packet.dns.kind == .query else { return }
         _ = CommunicationGraph.note(
             packet.dns.nameDigest, in: &graph.dnsNames, at: unit, dropped: &graph.droppedFacts)
+        journal?.note(
+            ContactJournal.Name(
+                source: packet.source, sourceMAC: packet.sourceMAC,
+                digest: packet.dns.nameDigest), at: unit)
     }
 
     private mutating func learn(
-        _ source: IPAddress, _ destination: IPAddress, _ service: Service, _ unit: Int32,
-        isForOne: Bool = false
+        _ source: IPAddress, _ mac: MACAddress, _ destination: IPAddress, _ service: Service,
+        _ unit: Int32, isForOne: Bool = false
     ) {
         let peer = resolver.learn(destination, in: &graph)
         guard peer.place != .group || isForOne else { return }
         let subject = resolver.learn(source, in: &graph)
         graph.note(subject, peer, destination, service, at: unit)
+        journal?.note(
+            ContactJournal.Contact(
+                source: source, sourceMAC: mac, destination: destination, service: service,
+                subject: subject.name, peer: peer.name), subject, peer, at: unit)
     }
+
+    /// Moves the times of contacts after the clock was set.
+    package mutating func clockStepped(by seconds: Int) { journal?.clockStepped(by: seconds) }
 
     /// Returns the graph learned so far.
     ///
@@ -110,10 +130,13 @@ public struct GraphLearner: Sendable {
     ///   - impostors: MAC addresses that used addresses of others, with their own address; the
     ///     graph learns no other address and no role of theirs.
     ///   - seconds: the length of the training, which a short one's epochs depend on.
-    public func finish(
-        without impostors: [MACAddress: IPAddress] = [:], seconds: Int = 86_400
+    ///   - isSuspect: the contacts to leave out; needs `keepsContacts`.
+    package func finish(
+        without impostors: [MACAddress: IPAddress] = [:], seconds: Int = 86_400,
+        leavingOut isSuspect: SuspectFilter? = nil
     ) -> CommunicationGraph {
         var graph = graph
+        if let journal, let isSuspect { graph = journal.graph(graph, without: isSuspect) }
         graph.epochSeconds = CommunicationGraph.epochSeconds(ofTraining: seconds)
         graph.links = links.links(without: impostors)
         return graph

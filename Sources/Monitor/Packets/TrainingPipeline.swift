@@ -53,7 +53,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         options.capacity = limits.flowCapacity
         meter = FlowMeter(options: options)
         self.flows = flows
-        graph = GraphLearner(inventory: inventory)
+        graph = GraphLearner(inventory: inventory, keepsContacts: true)
         tracker = WindowTracker(
             inventory: inventory, graph: CommunicationGraph(), mode: .training,
             hostLimit: limits.hostLimit)
@@ -114,7 +114,9 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         let second = time.second
         if second >= nextRefresh {
             nextRefresh = second + refreshSeconds
-            let known = learnedGraph
+            // What suspects did is left out only at the end: that takes long.
+            let known = graph.finish(
+                without: sanitizer.impostors, seconds: length.wholeSeconds)
             // Each edge stands there with its wild cards, too.
             factCount = known.arriving(since: 0).values.reduce(0, +)
             arriving = known.arriving(since: second - (second - started.second) / 5)
@@ -158,6 +160,7 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
         started += step
         windowsFrom += step
         sanitizer.clockStepped(by: step.wholeSeconds)
+        graph.clockStepped(by: step.wholeSeconds)
         guard step < .zero else { return }
         finishFlows()
         tracker.restart()
@@ -167,8 +170,12 @@ struct TrainingPipeline: ~Copyable, WorkloadObserver, PortFollower {
 
     // MARK: - Results
 
+    /// What was learned, without the contacts of suspects.
     private var learnedGraph: CommunicationGraph {
-        graph.finish(without: sanitizer.impostors, seconds: length.wholeSeconds)
+        let suspects = sanitizer.traffic(ofImpostorsOnly: false)
+        return graph.finish(
+            without: sanitizer.impostors, seconds: length.wholeSeconds,
+            leavingOut: suspects.isEmpty ? nil : { suspects.contains($0, $1, $2, $3) })
     }
 
     func isOver(at now: Timestamp) -> Bool { now - started >= length }
