@@ -159,8 +159,9 @@ public struct ProtectedDiscovery: Sendable {
                 guard let (_, localPort) = Self.end(words[1]),
                     let (remote, remotePort) = Self.end(words[2])
                 else { continue }
+                // A container may be connected to at any port that it likes.
+                guard !containers.contains(where: { $0.contains(remote) }) else { continue }
                 if loginPorts.contains(localPort) {
-                    guard !containers.contains(where: { $0.contains(remote) }) else { continue }
                     let connection = Connection(
                         localPort: localPort, remote: remote, remotePort: remotePort)
                     let since = connectedSince[connection] ?? now

@@ -30,6 +30,8 @@ public struct PortFacts: Sendable, Equatable {
     public var mac: MACAddress
     /// Addresses of the host or container at the other end.
     public var addresses: [IPAddress]
+    /// Whether it has more addresses than these.
+    public var hasMore = false
     /// The same for all ports of one host or container, and for no others; nil: unknown.
     public var host: Int32?
     /// Whether several hosts may be behind it: a physical interface, a tunnel, another bridge. Such

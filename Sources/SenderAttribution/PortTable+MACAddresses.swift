@@ -65,7 +65,10 @@ extension PortTable {
 
     /// The first address of a port.
     package func firstAddress(of port: UInt32) -> IPAddress? {
-        records[port].flatMap { $0.listed.first ?? $0.addresses.first }
+        records[port].flatMap { record in
+            mainAddress(of: record, isIPv4: true) ?? mainAddress(of: record, isIPv4: false)
+                ?? record.listed.first ?? record.addresses.first
+        }
     }
 
     /// Queries both sides of a dispute: the kernel may know the new holder.

@@ -8,12 +8,18 @@ package import Workloads
 /// An address belongs to the port for which the kernel lists it, and otherwise to the first port
 /// that used it. Silence transfers nothing: an address is free again only when its port is gone,
 /// the kernel no longer lists it, or an engine names another holder.
+///
+/// A container that may configure its network chooses what the kernel lists for it. So all
+/// addresses of a port are those of one host, and an address that the kernel lists at two ports
+/// proves nothing: see `PortTable+Disputes`.
 package struct PortTable: Sendable {
     /// Addresses that a port may gain by using them, beyond its first of each family.
     static let newAddressAllowance = 2
     /// Temporary addresses (RFC 8981) of a port. They count as its first one and become nobody's,
     /// so that neither traffic is split nor an address taken by using them.
     static let temporaryAllowance = 8
+    /// How often the kernel is asked about a port without an address before it is accused.
+    static let questionLimit = 3
     /// Ports that may wait for a query at a time.
     static let wantedLimit = 64
 
@@ -27,6 +33,12 @@ package struct PortTable: Sendable {
         package var addresses: [IPAddress] = []
         /// The addresses among them that the kernel lists.
         package var listed: [IPAddress] = []
+        /// All addresses that the kernel lists, also those that belong to another port.
+        var claimed: [IPAddress] = []
+        /// Whether the kernel lists more than are known.
+        var hasMore = false
+        /// How often the kernel was asked, because a port without an address used one of another.
+        var questions = 0
         package var host: Int32?
         package var isShared = false
         /// Addresses gained by use.
@@ -68,23 +80,35 @@ package struct PortTable: Sendable {
     private var wanted: Set<UInt32> = []
     /// MAC addresses that forward packets of other hosts, from the baseline.
     private let routers: Set<MACAddress>
-    /// The addresses of hosts that forward nothing, each with its MAC address, from the baseline.
-    private let hostMACs: [IPAddress: MACAddress]
+    /// The addresses of hosts that forward nothing, each with its MAC address, from the baseline
+    /// and the inventory.
+    let hostMACs: [IPAddress: MACAddress]
     /// The ports where the kernel lists these MAC addresses: of several with one, the first.
     var routerPorts: [MACAddress: UInt32] = [:]
     /// The first port that used each MAC address.
     var macPorts: [MACAddress: UInt32] = [:]
+    /// The ports at which the kernel lists each address.
+    var listers: [IPAddress: [UInt32]] = [:]
+    /// The addresses that the kernel lists at ports of several hosts.
+    var disputed: Set<IPAddress> = []
     let sharers: AddressSharers
 
     private static let fastCount = 256
 
-    package init(graph: CommunicationGraph?, sharers: AddressSharers = AddressSharers(.empty)) {
+    package init(
+        graph: CommunicationGraph?, inventory: Inventory = .empty,
+        sharers: AddressSharers = AddressSharers(.empty)
+    ) {
         let links = graph?.links ?? [:]
         routers = Set(links.filter { $0.value.isRouter }.keys)
-        hostMACs = Dictionary(
+        var macs = Dictionary(
             links.filter { !$0.value.isRouter }
                 .flatMap { mac, link in link.addresses.map { ($0, mac) } },
             uniquingKeysWith: { min($0, $1) })
+        for member in inventory.workloads.flatMap(\.members) where member.macs.count == 1 {
+            for address in member.addresses { macs[address] = member.macs[0] }
+        }
+        hostMACs = macs
         self.sharers = sharers
     }
 
@@ -126,7 +150,11 @@ package struct PortTable: Sendable {
         var record = records[port] ?? Record()
         let owner = owners[source]
         if record.isShared || routerPorts[record.mac] == port {
-            return owner == nil || owner == port ? .nothing : .contested
+            // A container that lists an address outside does not hide who is there.
+            return owner == nil || owner == port || place == .outside ? .nothing : .contested
+        }
+        if !disputed.isEmpty, disputed.contains(source), record.claimed.contains(source) {
+            return disputedAnswer(packet, record)
         }
         if let owner, owner == port || isSameHost(owner, record) {
             return .own(subject(source, record, packet))
@@ -159,8 +187,14 @@ package struct PortTable: Sendable {
         want(port)
         if let owner { want(owner) }
         let known = record.listed.isEmpty ? record.addresses : record.listed
-        let own =
-            known.first { $0.isIPv4 == source.isIPv4 && !Self.isLinkLocal($0) } ?? known.first
+        let own = mainAddress(of: record, isIPv4: source.isIPv4) ?? known.first
+        if owner == nil, record.hasMore, let own { return .own(own) }
+        if own == nil, record.questions < Self.questionLimit {
+            // A new container, perhaps: the kernel is asked before anybody is accused.
+            record.questions += 1
+            records[port] = record
+            return .contested
+        }
         return (own ?? standIn(for: packet, record, owner))
             .map { .forged($0, isOthers: owner != nil || isHeld) } ?? .contested
     }
@@ -172,13 +206,12 @@ package struct PortTable: Sendable {
     private func standIn(
         for packet: Packet, _ record: Record, _ owner: UInt32?
     ) -> IPAddress? {
-        guard let owner, record.firstMAC != .zero else { return nil }
+        guard let owner else { return nil }
         let mac = hostMACs[packet.source]
         let isCertain =
             records[owner]?.listed.contains(packet.source) == true
             || mac.map { $0 != packet.sourceMAC && macPorts[$0] == owner } ?? false
-        let address = IPAddress(linkLocalOf: record.firstMAC)
-        return isCertain && (owners[address] ?? packet.port) == packet.port ? address : nil
+        return isCertain ? linkAddress(of: record, at: packet.port) : nil
     }
 
     /// Whether a port's host has another port, too: it may answer by either.
@@ -186,26 +219,29 @@ package struct PortTable: Sendable {
         record.host != nil && records[port]?.host == record.host
     }
 
-    /// The address to which a frame with one of the port's own addresses is attributed. A
-    /// link-local address, and one that the kernel does not list, count as the host's first
-    /// address.
+    /// The address to which a frame with one of the port's own addresses is attributed: the first
+    /// one of its family, as all are of one host.
     private mutating func subject(
         _ source: IPAddress, _ record: Record, _ packet: Packet
     ) -> IPAddress {
         let port = packet.port
-        let known = record.listed.isEmpty ? record.addresses : record.listed
-        let isMain =
-            !Self.isLinkLocal(source) && (record.listed.isEmpty || record.listed.contains(source))
-            || owners[source] != port
-        guard !isMain,
-            let first = known.first(where: { $0.isIPv4 == source.isIPv4 && !Self.isLinkLocal($0) })
-                ?? known.first(where: { !Self.isLinkLocal($0) })
-        else {
+        guard owners[source] == port else { return source }
+        let first =
+            mainAddress(of: record, isIPv4: source.isIPv4)
+            ?? mainAddress(of: record, isIPv4: !source.isIPv4) ?? source
+        if first == source, !disputed.contains(source) {
             fast[Int(port) & (Self.fastCount - 1)] = Fast(
                 port: port, source: source, mac: packet.sourceMAC)
-            return source
         }
         return first
+    }
+
+    /// The first address of a family that certainly is the port's own, and is not link-local.
+    func mainAddress(of record: Record, isIPv4: Bool) -> IPAddress? {
+        record.addresses.first {
+            $0.isIPv4 == isIPv4 && !Self.isLinkLocal($0)
+                && (record.listed.isEmpty || record.listed.contains($0)) && !disputed.contains($0)
+        }
     }
 
     private static func isLinkLocal(_ address: IPAddress) -> Bool {
@@ -279,6 +315,7 @@ package struct PortTable: Sendable {
             record.mac = fact.mac
             record.host = fact.host
             record.isShared = fact.isShared
+            record.hasMore = fact.hasMore
             for address in record.listed where !fact.addresses.contains(address) {
                 release(address, of: fact.port, &record)
             }
@@ -303,10 +340,12 @@ package struct PortTable: Sendable {
             let listed = fact.addresses.filter { owners[$0] == fact.port }
             records[fact.port]?.listed = listed
         }
+        for fact in facts { setClaims(fact.isShared ? [] : fact.addresses, of: fact.port) }
     }
 
     /// Removes a port that is gone: its addresses are free.
     package mutating func remove(_ port: UInt32) {
+        setClaims([], of: port)
         guard let record = records.removeValue(forKey: port) else { return }
         for address in record.addresses where owners[address] == port { owners[address] = nil }
         if routerPorts[record.mac] == port { routerPorts[record.mac] = nil }

@@ -131,7 +131,7 @@ extension WindowTracker {
         let owner = ports.owner(of: address)
         if owner != 0, owner != station.port {
             holder = Station(port: owner, mac: ports.record(of: owner)?.mac ?? .zero)
-            isStated = ports.lists(address, at: owner)
+            isStated = ports.lists(address, at: owner) && !ports.isDisputed(address)
             // The kernel is asked first: the address may have moved.
             delay = .seconds(3)
             ports.check(owner, station.port)

@@ -132,7 +132,7 @@ public struct WindowTracker: Sendable {
         sharers = AddressSharers(known)
         links = MACBindingTable(
             graph: graph, inventory: known, isLearning: mode == .training, sharers: sharers)
-        ports = PortTable(graph: graph, sharers: sharers)
+        ports = PortTable(graph: graph, inventory: known, sharers: sharers)
         window = Window(
             subject: .unspecified, mac: .zero, scale: .short, endSecond: 0, ageSeconds: 0,
             values: [Float](repeating: 0, count: Feature.count), contact: Contact(),

@@ -26,6 +26,9 @@ struct PortOwners: ~Copyable {
     private var askedAt: Instant?
 
     private static let pause = Interval.seconds(1)
+    /// The most addresses of a port that are known, so that a container cannot make the packet
+    /// thread busy with its own.
+    private static let mostAddresses = 256
     /// The next hops, which are asked for again after `routePause`.
     private var routers: [MACAddress: Set<IPAddress>] = [:]
     private var routersAskedAt: Instant?
@@ -104,7 +107,8 @@ struct PortOwners: ~Copyable {
         else { return facts }
         if let other = listed.first(where: { $0.interface.index == link.index }) {
             facts.mac = other.interface.mac
-            facts.addresses = other.addresses
+            facts.addresses = Array(other.addresses.prefix(Self.mostAddresses))
+            facts.hasMore = other.addresses.count > Self.mostAddresses
         }
         return facts
     }
