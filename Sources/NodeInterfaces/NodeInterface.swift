@@ -105,8 +105,15 @@ public struct NodeInterface: Equatable, Sendable {
     }
 
     /// Distinguishes this interface from later ones with its name, also after the node restarts:
-    /// the kernel's indexes of both its ends, and its MAC address. Renaming does not change it.
-    public var instance: String { "\(index)/\(link?.index ?? 0)/\(mac)" }
+    /// the kernel's index, and the MAC address. Renaming does not change it, and the container at
+    /// the other end cannot.
+    public var instance: String { "\(index)/\(mac)" }
+
+    /// The same from what earlier versions stored, with the other end's index in the middle.
+    public static func instance(stored: String) -> String {
+        let parts = stored.split(separator: "/")
+        return parts.count == 3 ? "\(parts[0])/\(parts[2])" : stored
+    }
 
     /// Whether it is a port of a bridge: frames that come in here were sent from its other end.
     public var isBridgePort: Bool {
@@ -119,10 +126,11 @@ public struct NodeInterface: Equatable, Sendable {
     /// Whether the other end is in another network namespace, so most likely a container's.
     public var leadsElsewhere: Bool { kind == .veth && link?.namespace != nil }
 
-    /// Whether `other` describes the same interface at another time: kind, type and peer never
-    /// change.
+    /// Whether `other` describes the same interface at another time: kind and type never change,
+    /// nor does what is below it on this node. A container can give its own end another index.
     func isSame(as other: NodeInterface) -> Bool {
-        kind == other.kind && hardwareType == other.hardwareType && link?.index == other.link?.index
-            && (name == other.name || mac == other.mac)
+        guard kind == other.kind, hardwareType == other.hardwareType else { return false }
+        if leadsElsewhere, other.leadsElsewhere, mac != .zero { return mac == other.mac }
+        return link?.index == other.link?.index && (name == other.name || mac == other.mac)
     }
 }

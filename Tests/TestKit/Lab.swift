@@ -6,6 +6,11 @@ public final class Lab {
         public var space: Namespace
         public var v4: String
         public var v6: String
+
+        public init(space: Namespace, v4: String, v6: String) {
+            (self.space, self.v4, self.v6) = (space, v4, v6)
+        }
+
         public func address(_ isV6: Bool) -> String { isV6 ? v6 : v4 }
     }
 

@@ -1,3 +1,4 @@
+internal import NodeInterfaces
 public import Quarantine
 public import Timestamps
 
@@ -16,7 +17,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
         var decisions: [QuarantineDecision] = []
         for rule in mine {
             guard case .port(let name) = rule.target else { continue }
-            if let instance = rule.portInstance {
+            if let instance = rule.portInstance.map(NodeInterface.instance(stored:)) {
                 if present[name] == instance { continue }
                 if let newName = names[instance] {
                     var moved = rule
@@ -46,7 +47,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
         return Set(
             added.filter {
                 guard case .port(let name) = $0.target else { return false }
-                return present[name] != $0.rule.portInstance
+                return present[name] != $0.rule.portInstance.map(NodeInterface.instance(stored:))
             }
             .map(\.target))
     }
