@@ -142,7 +142,8 @@ public final class EventStore: Sendable {
         return try EventStore(path: path)
     }
 
-    private static func make(_ directory: String) throws(EventStoreError) {
+    /// Creates a store's directory if it is missing, with access for its owner only.
+    public static func make(_ directory: String) throws(EventStoreError) {
         do { try Files.makeFolder(directory) } catch {
             throw .open(path: directory, why: "\(error)")
         }

@@ -97,6 +97,21 @@ public struct Monitor {
         public init() {}
     }
 
+    /// What a reload has read.
+    public struct Reloaded {
+        public var options: Options
+        /// Nil: the model in use stays.
+        public var model: Model?
+        /// Called when the options are in use: shows them, and applies those of the program itself.
+        public var publish: () -> Void
+
+        public init(options: Options, model: Model?, publish: @escaping () -> Void) {
+            self.options = options
+            self.model = model
+            self.publish = publish
+        }
+    }
+
     /// Requests from signals.
     public struct Requests {
         public var shouldStop: () -> Bool
@@ -104,13 +119,13 @@ public struct Monitor {
         public var takeReport: () -> Bool
         /// Whether reopening the files was requested since the last call.
         public var takeReopen: () -> Bool
-        /// Reads configuration, model and feedback again; a nil model means the one in use.
-        public var reload: () throws -> (options: Options, model: Model?)
+        /// Reads configuration, model and feedback again.
+        public var reload: () throws -> Reloaded
 
         public init(
             shouldStop: @escaping () -> Bool, takeReport: @escaping () -> Bool,
             takeReopen: @escaping () -> Bool,
-            reload: @escaping () throws -> (options: Options, model: Model?)
+            reload: @escaping () throws -> Reloaded
         ) {
             self.shouldStop = shouldStop
             self.takeReport = takeReport
@@ -161,14 +176,16 @@ public struct Monitor {
     /// - Parameter logger: for the operator.
     /// - Throws: `CaptureError`, `QuarantineError` or `IOError` if it cannot start.
     public func run(_ requests: Requests, logger: Logger) throws {
+        // Locked first: another monitor's store must not be repaired under it.
+        try EventStore.make(options.stateDirectory)
+        let lock = try MonitorLock(
+            directory: options.stateDirectory, socket: options.controlSocket)
+        defer { lock.release() }
         let store = try EventStore.repairing(
             directory: options.stateDirectory, now: Clock.now(),
             report: { logger.warning("\($0)") })
         // A rule does not wait long for another process that has locked the ledger.
         try store.waits(.seconds(1))
-        let lock = try MonitorLock(
-            directory: options.stateDirectory, socket: options.controlSocket)
-        defer { lock.release() }
         let enforcement = EnforcementSwitch(
             configured: options.isEnforcing, choice: EnforcementSwitch.stored(in: store),
             store: store)
@@ -199,11 +216,7 @@ public struct Monitor {
         defer { dispatcher.stop() }
         let quarantine = try startQuarantine(
             store, live, logger, isEnforcing: enforcement.isReal)
-        defer {
-            if !quarantine.service.stop() {
-                logger.warning("what watches the firewall is left busy")
-            }
-        }
+        defer { quarantine.service.stop() }
         // A connection of its own, so that a fence waits for a single write of the recorder at
         // most.
         let recorder = EventRecorder(
@@ -217,9 +230,6 @@ public struct Monitor {
         let history = history(of: live, logger)
         defer { history?.stop() }
         let responses = try startResponses(quarantine.service, enforcement, store, logger)
-        defer {
-            if !responses.stop() { logger.warning("a response is left half done; see the ledger") }
-        }
         let one = options.interfaces.count == 1 ? options.interfaces[0] : nil
         let runtimeLog = RuntimeEventLog(options.runtimePrior)
         let decisions = DecisionThread(
@@ -229,13 +239,23 @@ public struct Monitor {
                     quarantine: quarantine.service, enforcement: enforcement, logger: logger)),
             dispatcher: dispatcher, hub: hub, recorder: recorder, logger: logger,
             rulesChanged: { responses.wake() })
-        defer { decisions.stop() }
+        defer {
+            // Those that report to it end before it, so that the events have all that they did.
+            live.stop()
+            if !responses.stop() { logger.warning("a response is left half done; see the ledger") }
+            if !quarantine.service.stop() {
+                logger.warning("the thread that watches the firewall is still busy")
+            }
+            decisions.stop()
+        }
         responses.onStep { record, step in
             if let event = Event(record, step) { decisions.submit(event) }
         }
         quarantine.repairs.connect(decisions)
+        // A connection of its own, so that no fence waits for what a reader asks.
         hub.connect(
-            quarantine.service, decisions, store, enforcement, options.recording)
+            quarantine.service, decisions, try EventStore(directory: options.stateDirectory),
+            enforcement, options.recording)
         defer {
             recorder.record(hub.lastMinutes(until: Clock.now().second))
             hub.close()

@@ -130,6 +130,10 @@ struct MonitorLoop {
                 pipeline.isCramped = reporter.isCramped()
                 reporter.update(from: pipeline, at: now)
                 publish(now)
+            } else if requests.takeReport() {
+                reporter.update(from: pipeline, at: now)
+                publish(now)
+                logger.notice("\(reporter.status.text)")
             }
             if takeReopen() {
                 notice.reloading()
@@ -218,7 +222,7 @@ struct MonitorLoop {
         var pipeline = DetectionPipeline(setup) { [decisions] in decisions.submit($0) }
         live.begin(&pipeline, context)
         let retraining = options.retrainInterval.map {
-            Retraining(every: $0, directory: options.stateDirectory, now: Clock.now())
+            Retraining(every: $0, directory: options.stateDirectory)
         }
         var ports = PortOwners(onChange: Self.portCheck(of: parts))
         while !requests.shouldStop() {
@@ -288,15 +292,20 @@ struct MonitorLoop {
         decisions.reopen()
         recording?.reopen()
         do {
-            let (options, model) = try requests.reload()
-            if options.delivery != delivery || options.output != output {
-                try decisions.replaceSinks(options.output, options.delivery)
-                (delivery, output) = (options.delivery, options.output)
+            let read = try requests.reload()
+            let options = read.options
+            let changesSinks = options.delivery != delivery || options.output != output
+            if changesSinks { try decisions.replaceSinks(options.output, options.delivery) }
+            do throws(QuarantineError) {
+                try parts.quarantine.reconfigure(
+                    options.policy, flushesConnections: options.flushesConnections,
+                    allowlist: options.allowlist, protecting: options.discovery.named)
+            } catch {
+                if changesSinks { try decisions.replaceSinks(output, delivery) }
+                throw error
             }
-            let policy = options.policy
-            let allowlist = options.allowlist
-            let named = options.discovery.named
-            try parts.quarantine.reconfigure(policy, allowlist: allowlist, protecting: named)
+            (delivery, output) = (options.delivery, options.output)
+            read.publish()
             parts.responses.replace(options.responses)
             parts.feed.follow(options.decisionSources)
             parts.indicators.follow(options.indicators)
@@ -304,7 +313,7 @@ struct MonitorLoop {
             parts.runtime.follow(options.runtimeEvents)
             watch(interfaces: options.interfaces)
             logger.info("configuration, model and feedback were read again")
-            return model
+            return read.model
         } catch {
             logger.error("\(error); what was in use stays")
             return nil

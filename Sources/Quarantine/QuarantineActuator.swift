@@ -59,7 +59,7 @@ public protocol QuarantineActuator: ~Copyable {
     ///
     /// - Parameter protected: the prefixes that no rule may cover unless it is forced: the final
     ///   check.
-    /// - Throws: `.protected` before anything is changed.
+    /// - Throws: `.protected` before anything is changed; `.connectionsKept` after all was changed.
     mutating func apply(
         _ changes: [FirewallChange], protecting protected: ProtectedSet, now: Timestamp
     ) throws(QuarantineError)

@@ -12,6 +12,8 @@ public enum QuarantineError: Error, Equatable, Sendable {
     case needsAddress(QuarantineTarget)
     /// The kernel's answer is malformed.
     case malformedAnswer(String)
+    /// The target is fenced, but its entries in connection tracking could not be deleted.
+    case connectionsKept(why: String)
     /// The ledger could not be read or written.
     case ledger(String)
     /// There is no active fence on the target.
@@ -36,6 +38,8 @@ extension QuarantineError: CustomStringConvertible {
         case .needsAddress(let target):
             "\(target): only an address or a prefix can be protected"
         case .malformedAnswer(let what): "an answer of the kernel makes no sense: \(what)"
+        case .connectionsKept(let why):
+            "entries of connection tracking were not deleted: \(why)"
         case .ledger(let what): "ledger: \(what)"
         case .noSuchFence(let target): "no fence is active for \(target)"
         case .noSuchPort(let name):

@@ -69,6 +69,21 @@ struct ScriptTests {
         #expect(script.contains("#   not fenced: 10.0.0.4: the workload is still warming up"))
     }
 
+    @Test func twoActionsOnOneTargetAreBothThere() {
+        let script = NftScript.render([
+            fence("10.0.0.2"), fence("10.0.0.2", action: .protect), fence("10.0.0.3"),
+        ])
+        #expect(script.contains("drop_host4 { 10.0.0.2 timeout"))
+        #expect(script.contains("protect_host4 { 10.0.0.2 timeout"))
+        var released = fence("10.0.0.2")
+        released.kind = .release
+        let rest = NftScript.render([
+            fence("10.0.0.2"), fence("10.0.0.2", action: .protect), released,
+        ])
+        #expect(!rest.contains("drop_host4 { 10.0.0.2 timeout"))
+        #expect(rest.contains("protect_host4 { 10.0.0.2 timeout"))
+    }
+
     @Test func aReasonCannotLeaveItsComment() {
         let script = NftScript.render([fence("10.0.0.2", reason: "x\nflush ruleset\r\u{2028}\\")])
         #expect(script.split(separator: "\n").allSatisfy { !$0.hasPrefix("flush ruleset") })

@@ -69,6 +69,8 @@ extension QuarantineEngine where Actuator: ~Copyable {
         var changes: [(index: Int, change: FirewallChange)] = []
         /// The error because of which the tables had to be rebuilt.
         var rebuilt: QuarantineError?
+        /// Why entries of connection tracking were not deleted.
+        var kept: QuarantineError?
     }
 
     /// - Returns: the outcomes in the order of `decisions`.
@@ -169,6 +171,9 @@ extension QuarantineEngine where Actuator: ~Copyable {
                     failures[index] = .protected(target, why: why)
                 }
                 changes.removeAll { $0.change.key.target == target }
+            } catch .connectionsKept(let why) {
+                step.kept = .connectionsKept(why: why)
+                return failures
             } catch {
                 // Another program has changed the sets: rebuild them from the ledger.
                 step.rebuilt = error
@@ -202,6 +207,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
                     detail: "\(error)"))
         }
         if let cause = step.rebuilt { note("rebuild", "tables", cause) }
+        if let cause = step.kept { note("flush", "connections", cause) }
         for (index, change) in step.changes {
             guard var rule = step.rules[change.key] else { continue }
             if let failure = failures[index] {

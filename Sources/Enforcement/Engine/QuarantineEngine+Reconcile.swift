@@ -14,8 +14,10 @@ extension QuarantineEngine where Actuator: ~Copyable {
     ///
     /// - Parameters:
     ///   - cause: for the audit trail.
+    ///   - rebuilds: whether the tables are built again, although they are intact: the options have
+    ///     changed.
     public mutating func reconcile(
-        now: Timestamp, cause: String, actor: String = "policy"
+        now: Timestamp, cause: String, actor: String = "policy", rebuilds: Bool = false
     ) throws(QuarantineError) -> ReconciliationReport {
         let access = try open(isUrgent: true)
         defer { close(access) }
@@ -26,7 +28,9 @@ extension QuarantineEngine where Actuator: ~Copyable {
         var written: [QuarantineRule] = []
         endDue(now: now, &report, &written)
         do throws(QuarantineError) {
-            if !actuator.isDryRun { try compareWithKernel(now: now, &report, &written) }
+            if !actuator.isDryRun {
+                try compareWithKernel(now: now, rebuilds: rebuilds, &report, &written)
+            }
         } catch {
             foreign += noteChanges(since: before, now: now)
             throw error
@@ -60,7 +64,8 @@ extension QuarantineEngine where Actuator: ~Copyable {
     }
 
     private mutating func compareWithKernel(
-        now: Timestamp, _ report: inout ReconciliationReport, _ written: inout [QuarantineRule]
+        now: Timestamp, rebuilds: Bool, _ report: inout ReconciliationReport,
+        _ written: inout [QuarantineRule]
     ) throws(QuarantineError) {
         let isIntact = try actuator.isIntact()
         let elements = try actuator.elements()
@@ -69,8 +74,8 @@ extension QuarantineEngine where Actuator: ~Copyable {
         let isIdle = rules.isEmpty && elements.isEmpty && written.isEmpty
         if isIntact || !isIdle {
             try settleKernel(
-                elements, isIntact: isIntact, isMissing: !missing.isEmpty, now: now, &report,
-                &written)
+                elements, isIntact: isIntact && !rebuilds, isMissing: !missing.isEmpty, now: now,
+                &report, &written)
         }
         let known = Set(report.restored.map(\.key))
         report.restored += missing.filter { !known.contains($0) }.sorted().compactMap { rules[$0] }

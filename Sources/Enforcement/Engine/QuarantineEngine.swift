@@ -23,7 +23,8 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     /// The entries that could not be written to the ledger yet.
     public internal(set) var pendingWrites = PendingWrites()
     let ledger: any QuarantineLedger
-    /// Changes to the rules by other processes; the next `tick` or `reconcile` returns them.
+    /// Outcomes that no call has returned, such as changes by other processes; the next `tick` or
+    /// `reconcile` returns them.
     var foreign: [QuarantineOutcome] = []
     /// Whether another process has written to the ledger since the last reconciliation. It may have
     /// crashed before it finished.
@@ -67,13 +68,15 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     ///
     /// - Returns: the outcomes, including those of other processes.
     public mutating func tick(now: Timestamp) throws(QuarantineError) -> [QuarantineOutcome] {
-        let expired = try expire(now: now) + followPorts(now: now)
+        // If a later step fails, the next call returns the outcomes of the earlier ones.
+        foreign += try expire(now: now)
+        foreign += try followPorts(now: now)
         writePending(now: now)
         if try ledger.hasChangedElsewhere() { hasForeignWrites = true }
-        guard hasForeignWrites else { return expired + takeForeign() }
-        let report = try reconcile(
-            now: now, cause: "the ledger was changed by another program", actor: "lazaret")
-        return expired + report.outcomes
+        guard hasForeignWrites else { return takeForeign() }
+        return try reconcile(
+            now: now, cause: "the ledger was changed by another program", actor: "lazaret"
+        ).outcomes
     }
 
     /// Ends expired rules; the kernel has already removed them.

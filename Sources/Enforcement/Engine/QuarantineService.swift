@@ -39,6 +39,8 @@ public final class QuarantineService: Sendable {
         var clock: ClockStepDetector?
         /// How far the clock was set, if the rules have not been moved yet.
         var clockStep: Interval?
+        /// Whether the installed tables are those of earlier options.
+        var isLayoutOld = false
     }
 
     private let state: Mutex<State>
@@ -68,11 +70,8 @@ public final class QuarantineService: Sendable {
         policy.protected = protection.all
         var firewall = FirewallOptions()
         firewall.isDryRun = !options.isEnforcing
-        firewall.kept = policy.options.kept
         firewall.keptNeighbours = neighbours
-        firewall.limitPacketsPerSecond = policy.options.limitPacketsPerSecond
-        firewall.protectedConnectionsPerSecond = policy.options.protectedConnectionsPerSecond
-        firewall.flushesConnections = options.flushesConnections
+        firewall.follow(policy.options, flushesConnections: options.flushesConnections)
         var engine = QuarantineEngine(
             policy: policy, ledger: ledger, actuator: try Firewall(firewall))
         let watch = options.followsClock ? ClockStepDetector(now: now) : nil
@@ -150,21 +149,35 @@ public final class QuarantineService: Sendable {
                 try state.refreshProtection()
             }
         }
-        return try with { (engine, now) throws(QuarantineError) in try engine.tick(now: now) }
+        return try state.withLock { (state: inout State) throws(QuarantineError) in
+            let now = clock()
+            try state.keepTime(now)
+            try state.followOptions(now)
+            return try state.engine.tick(now: now)
+        }
     }
 
-    /// Applies another configuration; active rules keep their expiries.
+    /// Applies another configuration; active rules keep their expiries, and services that targets
+    /// may reach stay the same until the next start. The next `tick` builds the kernel's tables
+    /// again if they differ.
+    ///
+    /// - Throws: if protected addresses cannot be discovered; nothing is changed then.
     package func reconfigure(
-        _ options: QuarantinePolicyOptions, allowlist: [AllowEntry],
+        _ options: QuarantinePolicyOptions, flushesConnections: Bool, allowlist: [AllowEntry],
         protecting named: [ProtectedSet.Entry]
     ) throws(QuarantineError) {
         try state.withLock { (state: inout State) throws(QuarantineError) in
-            state.engine.policy.options = options
-            state.engine.actuator.options.protectedConnectionsPerSecond =
-                options.protectedConnectionsPerSecond
-            state.engine.policy.replaceAllowlist(allowlist)
+            let before = state.protection.discovery.named
             state.protection.discovery.named = named
-            try state.refreshProtection()
+            do throws(QuarantineError) { try state.refreshProtection() } catch {
+                state.protection.discovery.named = before
+                throw error
+            }
+            var options = options
+            options.kept = state.engine.policy.options.kept
+            state.engine.policy.options = options
+            state.engine.policy.replaceAllowlist(allowlist)
+            state.change { $0.follow(options, flushesConnections: flushesConnections) }
         }
     }
 
@@ -233,7 +246,24 @@ extension QuarantineService.State {
     }
 
     fileprivate mutating func refreshProtection() throws(QuarantineError) {
-        engine.actuator.options.keptNeighbours = try protection.refresh()
+        let neighbours = try protection.refresh()
+        change { $0.keptNeighbours = neighbours }
         engine.policy.protected = protection.all
+    }
+
+    /// Changes the actuator's options, and notes whether the tables differ with them.
+    fileprivate mutating func change(_ body: (inout FirewallOptions) -> Void) {
+        let before = engine.actuator.layout([])
+        body(&engine.actuator.options)
+        if engine.actuator.layout([]) != before { isLayoutOld = true }
+    }
+
+    /// Builds the tables of earlier options again.
+    fileprivate mutating func followOptions(_ now: Timestamp) throws(QuarantineError) {
+        guard isLayoutOld else { return }
+        let report = try engine.reconcile(
+            now: now, cause: "the configuration was changed", actor: "lazaret", rebuilds: true)
+        isLayoutOld = false
+        engine.foreign += report.outcomes
     }
 }

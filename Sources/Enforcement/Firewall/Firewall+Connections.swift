@@ -6,6 +6,8 @@ internal import Quarantine
 extension Firewall {
     /// Deletes the connection tracking entries of new fences, so that no old connection continues
     /// after the fence has expired.
+    ///
+    /// - Throws: `.connectionsKept`.
     mutating func flushConnections(_ changes: [FirewallChange]) throws(QuarantineError) {
         let fenced = changes.compactMap { change -> IPPrefix? in
             guard case .put(let rule) = change, rule.action == .drop else { return nil }
@@ -18,6 +20,6 @@ extension Firewall {
             try socket.deleteConnections(sequence: &sequence) { address in
                 hosts.contains(address) || networks.contains { $0.contains(address) }
             }
-        } catch { throw QuarantineError(error) }
+        } catch { throw .connectionsKept(why: "\(QuarantineError(error))") }
     }
 }

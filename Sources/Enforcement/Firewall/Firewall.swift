@@ -23,6 +23,14 @@ public struct FirewallOptions: Sendable {
     public var flushesConnections = false
 
     public init() {}
+
+    /// Applies the policy's options.
+    mutating func follow(_ options: QuarantinePolicyOptions, flushesConnections: Bool) {
+        kept = options.kept
+        limitPacketsPerSecond = options.limitPacketsPerSecond
+        protectedConnectionsPerSecond = options.protectedConnectionsPerSecond
+        self.flushesConnections = flushesConnections
+    }
 }
 
 /// Adds fences to the kernel's firewall, in the tables `inet lazaret` and `bridge lazaret` only.

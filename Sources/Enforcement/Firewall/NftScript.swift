@@ -10,7 +10,7 @@ public enum NftScript {
     /// Renders the rules that enforcing `decisions` would have installed.
     ///
     /// Rules keep their durations, counted from the time when the script is loaded. The last
-    /// decision on a target counts, and released targets are left out. Refusals become comments.
+    /// decision on a target and an action counts, and released rules are left out. Refusals become comments.
     ///
     /// - Parameter decisions: in order.
     /// - Returns: a script that creates the tables if they are missing and adds the elements.
@@ -19,17 +19,17 @@ public enum NftScript {
         options: QuarantinePolicyOptions = QuarantinePolicyOptions(),
         keptNeighbours: [IPAddress] = []
     ) -> String {
-        var last: [QuarantineTarget: QuarantineRule] = [:]
+        var last: [QuarantineRule.Key: QuarantineRule] = [:]
         var refusals: [(target: QuarantineTarget, why: QuarantineDecision.Refusal)] = []
         for decision in decisions {
             switch decision.kind {
-            case .add, .extend: last[decision.target] = decision.rule
-            case .release: last[decision.target] = nil
+            case .add, .extend: last[decision.rule.key] = decision.rule
+            case .release: last[decision.rule.key] = nil
             case .expire: break
             case .refuse(let why): refusals.append((decision.target, why))
             }
         }
-        let rules = last.values.sorted { $0.target < $1.target }
+        let rules = last.values.sorted { $0.key < $1.key }
         let layout = FirewallLayout(
             actions: Set(rules.map(\.action)), hasPorts: rules.contains { $0.target.isPort },
             kept: options.kept,

@@ -13,7 +13,7 @@ import Timestamps
 /// can return to it: `lazaret monitor -m STATE/models/…`.
 final class Retraining: Sendable {
     private struct State {
-        var due: Timestamp
+        var due: Instant
         var isBusy = false
         var made: Result<Model, ModelError>?
         /// The model in use; nil: the given one.
@@ -24,10 +24,10 @@ final class Retraining: Sendable {
     private let directory: String
     private let state: Mutex<State>
 
-    init(every interval: Interval, directory: String, now: Timestamp) {
+    init(every interval: Interval, directory: String) {
         self.interval = interval
         self.directory = directory + "/models"
-        state = Mutex(State(due: now + interval))
+        state = Mutex(State(due: Clock.monotonic() + interval))
     }
 
     /// `anchor`'s graph and feedback with the newest model's ranges.
@@ -47,32 +47,34 @@ final class Retraining: Sendable {
         now: Timestamp, logger: Logger, _ retrainer: () -> Retrainer?
     ) -> Model? {
         let (made, begins) = state.withLock { state in
-            let begins = !state.isBusy && now >= state.due
+            // Not by the time of day, which may be set.
+            let begins = !state.isBusy && Clock.monotonic() >= state.due
             if begins {
                 state.isBusy = true
-                state.due = now + interval
+                state.due = Clock.monotonic() + interval
             }
             defer { state.made = nil }
             return (state.made, begins)
         }
-        if begins, let retrainer = retrainer() { begin(retrainer, now) }
+        if begins, let retrainer = retrainer() { begin(retrainer, now, logger) }
         switch made {
         case nil: return nil
         case .failure(let error):
             logger.warning("no new model: \(error)")
             return nil
         case .success(let model):
-            if let retrainer = retrainer() { keep(model, now, retrainer, logger) }
             state.withLock { $0.current = model }
             return model
         }
     }
 
-    private func begin(_ retrainer: Retrainer, _ now: Timestamp) {
+    private func begin(_ retrainer: Retrainer, _ now: Timestamp, _ logger: Logger) {
         startThread { [self] in
             let made = Result { () throws(ModelError) in
                 try retrainer.model(last: now)
             }
+            // Not on the packet thread, which must not wait for the disk.
+            if case .success(let model) = made { keep(model, now, retrainer, logger) }
             state.withLock { state in
                 state.made = made
                 state.isBusy = false

@@ -40,6 +40,8 @@ struct MonitorReporter {
     private var flowsLost = RecentRise()
     private var rising = RisingCounters()
     /// The last counts of packets and bytes, for the rates.
+    /// When packets were counted last.
+    private var counted: Instant?
     private var lastPackets: UInt64 = 0
     private var lastBytes: UInt64 = 0
 
@@ -107,14 +109,16 @@ struct MonitorReporter {
         let capture = parts.source.statistics
         let decoder = intake.decoder.statistics
         let bytes = decoder.wireBytes
-        let seconds = max((Clock.now() - status.updated).inSeconds, 0.001)
-        if status.updated > .epoch {
+        let now = Clock.monotonic()
+        if let counted {
+            let seconds = max((now - counted).inSeconds, 0.001)
             // The counts start again when learning is over, and with a capture that is opened anew.
             let packets = capture.packets &- (capture.packets < lastPackets ? 0 : lastPackets)
             let more = bytes &- (bytes < lastBytes ? 0 : lastBytes)
             status.packetsPerSecond = (Double(packets) / seconds * 10).rounded() / 10
             status.bitsPerSecond = (Double(more) * 8 / seconds).rounded()
         }
+        counted = now
         (lastPackets, lastBytes) = (capture.packets, bytes)
         status.capture.kernelPackets = capture.packets
         status.capture.kernelDrops = capture.kernelDrops

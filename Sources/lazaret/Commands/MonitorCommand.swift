@@ -223,19 +223,20 @@ struct MonitorCommand: ParsableCommand {
     /// Reloads the files and reports changes that take effect at the next start.
     private func reload(
         _ old: Configuration, _ hub: MonitorHub
-    ) throws -> (options: Monitor.Options, model: Model?) {
+    ) throws -> Monitor.Reloaded {
         let new = try settings()
         let check = try check(new, isStart: false)
         let model = try check.model ?? learnedModel(new, check.inventory)
-        let waiting = new.needsRestart(after: old)
-        if !waiting.isEmpty {
-            let names = waiting.joined(separator: ", ")
-            LogOutput.logger.warning("\(names): changed, and in use from the next start")
+        return Monitor.Reloaded(options: new.monitor, model: model) {
+            let waiting = new.needsRestart(after: old)
+            if !waiting.isEmpty {
+                let names = waiting.joined(separator: ", ")
+                LogOutput.logger.warning("\(names): changed, and in use from the next start")
+            }
+            LogOutput.setLevel(new.logLevel)
+            hub.configuration = new.shownText(startedWith: old)
+            hub.modelPath = modelPath(new)
         }
-        LogOutput.setLevel(new.logLevel)
-        hub.configuration = new.shownText(startedWith: old)
-        hub.modelPath = modelPath(new)
-        return (new.monitor, model)
     }
 
     /// The model's file, also before a node has learned it.
