@@ -35,12 +35,16 @@ package struct PacketExcerpt: Sendable {
         var writer = PcapNGWriter(
             application: "lazaret \(Version.text)",
             comment: "packets of \(host), \(UTC.timestamp(from)) to \(UTC.timestamp(to))")
-        for number in (0...recording.kept).reversed() {
-            let file = number == 0 ? path : "\(path).\(number)"
-            // The times of packets are not later than that of the file.
-            guard let facts = try? Files.status(file),
-                Timestamp(second: facts.st_mtim.tv_sec) + .seconds(1) >= from
-            else { continue }
+        let names = (0...recording.kept).map { $0 == 0 ? path : "\(path).\($0)" }
+        // The times of packets are not later than that of the file.
+        let wanted = names.reversed().compactMap { try? Files.status($0) }.filter {
+            Timestamp(second: $0.st_mtim.tv_sec) + .seconds(1) >= from
+        }
+        // A file may be renamed while an earlier one is read.
+        for facts in wanted {
+            guard let file = names.first(where: {
+                (try? Files.status($0))?.inode == facts.inode
+            }) else { continue }
             let source = try FileCapture(paths: [file])
             var isOver = false
             while !isOver {

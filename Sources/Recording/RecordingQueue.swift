@@ -20,8 +20,10 @@ final class RecordingQueue: Sendable {
         var descriptions: [[UInt8]] = []
     }
 
-    /// The number of items from which new ones are merged into the last one if possible.
+    /// The number of items from which new ones are merged into earlier ones if possible.
     private static let itemLimit = 256
+    /// The number of items from which no note is added: the disk has hung for long.
+    private static let noteLimit = 4096
 
     private let state: Mutex<State>
     private let news = Signal()
@@ -59,22 +61,35 @@ final class RecordingQueue: Sendable {
     }
 
     /// Adds an item. The chunks bound the number of packets. Once `itemLimit` items wait, names are
-    /// merged into names that are last in the queue, and repeated requests to reopen become one.
+    /// merged into the names that wait after the last packets, and repeated requests to reopen
+    /// become one.
     func add(_ item: Item) {
         state.withLock { state in
-            if state.items.count >= Self.itemLimit {
-                switch (state.items.last, item) {
-                case (.names(var waiting), .names(let later)):
-                    waiting.merge(later)
-                    state.items[state.items.count - 1] = .names(waiting)
-                    return
-                case (.reopen, .reopen): return
-                default: break
-                }
+            if state.items.count < Self.itemLimit || !Self.merge(item, into: &state.items) {
+                state.items.append(item)
             }
-            state.items.append(item)
         }
         news.raise()
+    }
+
+    /// - Returns: false if the item must be added.
+    private static func merge(_ item: Item, into items: inout [Item]) -> Bool {
+        switch item {
+        case .packets, .stop: return false
+        case .reopen:
+            if case .reopen = items.last { return true }
+            return false
+        case .note: return items.count >= noteLimit
+        case .names(let later):
+            for place in items.indices.reversed() {
+                if case .packets = items[place] { return false }
+                guard case .names(var waiting) = items[place] else { continue }
+                waiting.merge(later)
+                items[place] = .names(waiting)
+                return true
+            }
+            return false
+        }
     }
 
     /// Waits for items, and removes all of them.

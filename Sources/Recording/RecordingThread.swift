@@ -75,9 +75,13 @@ package final class RecordingThread: Sendable {
                 case .packets(let bytes, let count, let interfaces, let time):
                     held.append(
                         Chunk(bytes: bytes, count: count, interfaces: interfaces, time: time))
-                case .names(let change): log(file.write(change))
-                case .note(let text): log(file.append(PcapNGBlock.names([], note: text)))
-                case .reopen: log(file.reopenIfMoved())
+                // These may fit where packets do not: only packets show that the disk works.
+                case .names(let change): if let failure = file.write(change) { log(failure) }
+                case .note(let text):
+                    if let failure = file.append(PcapNGBlock.names([], note: text)) {
+                        log(failure)
+                    }
+                case .reopen: if let failure = file.reopenIfMoved() { log(failure) }
                 case .stop: isStopping = true
                 }
             }

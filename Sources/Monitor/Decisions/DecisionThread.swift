@@ -18,7 +18,8 @@ internal import Timestamps
 /// a packet.
 ///
 /// Verdicts wait in a bounded queue. A verdict that finds the queue full is dropped and counted;
-/// the offender's next window produces the next verdict.
+/// the offender's next window produces the next verdict. So are runtime events. Changes to fences
+/// and models are few, and never dropped.
 final class DecisionThread: Sendable {
     private enum Message: Sendable {
         case verdict(Verdict)
@@ -33,6 +34,8 @@ final class DecisionThread: Sendable {
     private let recorder: EventRecorder?
     private let tallies = Mutex(Tallies())
     private let lines: Mutex<EventLines>
+    /// The error of the last tick.
+    private let tickError = Mutex<QuarantineError?>(nil)
     private let logger: Logger
     /// Called after a fence has begun or ended.
     private let rulesChanged: @Sendable () -> Void
@@ -83,12 +86,12 @@ final class DecisionThread: Sendable {
     func submit(_ verdict: Verdict) { worker.submit(.verdict(verdict)) }
     /// Reports changes to fences that were not made by the policy.
     func submit(_ outcomes: [QuarantineOutcome]) {
-        if !outcomes.isEmpty { worker.submit(.outcomes(outcomes)) }
+        if !outcomes.isEmpty { worker.submit(.outcomes(outcomes), mustFit: true) }
     }
     /// Queues an event for publication.
-    func submit(_ event: Event) { worker.submit(.event(event)) }
+    func submit(_ event: Event) { worker.submit(.event(event), mustFit: event.kind != .runtime) }
     /// Sets the identifier of the model that later verdicts come from.
-    func setModel(id modelID: String) { worker.submit(.model(modelID)) }
+    func setModel(id modelID: String) { worker.submit(.model(modelID), mustFit: true) }
     /// Replaces the sinks; the old ones still deliver the events that they hold.
     func replaceSinks(_ path: String, _ options: DeliveryOptions) throws(DeliveryError) {
         try dispatcher.replace(path: path, with: options)
@@ -173,7 +176,15 @@ final class DecisionThread: Sendable {
         }
         do throws(QuarantineError) {
             publish(try alerts.decider.quarantine.tick(refreshes: refreshes), alerts)
-        } catch { logger.error("\(error)") }
+            tickError.withLock { $0 = nil }
+        } catch {
+            // It may last, and would fill the log.
+            let isNew = tickError.withLock { last in
+                defer { last = error }
+                return last != error
+            }
+            if isNew { logger.error("\(error)") }
+        }
     }
 
     private func publish(

@@ -114,14 +114,21 @@ final class EventRecorder: Sendable {
                 }
             // Only the latest version of an incident is written.
             case .incidents(let incidents):
-                for incident in incidents
-                where backlog.incidents.count < Self.capacity
-                    || backlog.incidents[incident.id] != nil
-                {
-                    backlog.incidents[incident.id] = incident
+                for incident in incidents {
+                    if backlog.incidents.count < Self.capacity
+                        || backlog.incidents[incident.id] != nil
+                    {
+                        backlog.incidents[incident.id] = incident
+                    } else {
+                        lostCount.wrappingAdd(1, ordering: .relaxed)
+                    }
                 }
             case .model(let model):
-                if backlog.models.count < Self.modelCapacity { backlog.models.append(model) }
+                if backlog.models.count < Self.modelCapacity {
+                    backlog.models.append(model)
+                } else {
+                    lostCount.wrappingAdd(1, ordering: .relaxed)
+                }
             // While the disk is full, those of the last minutes are kept.
             case .minutes(let minutes):
                 backlog.minutes.evidence =

@@ -121,9 +121,12 @@ public struct IncidentPcapExporter {
         return try slices.indices.map { index -> (path: String, packetCount: Int)? in
             let slice = slices[index]
             guard slice.packetCount > 0 else { return nil }
-            do throws(Errno) { try Files.rename(slice.path + ".part", to: slice.path) } catch {
-                throw IOError(output: slice.path, error)
-            }
+            let part = slice.path + ".part"
+            do throws(Errno) {
+                let file = Descriptor(try OpenFile(part, .writeOnly, [.noFollow]))
+                try file.file.sync()
+                try Files.rename(part, to: slice.path)
+            } catch { throw IOError(output: slice.path, error) }
             slices[index].isWhole = true
             return (slice.path, slice.packetCount)
         }
@@ -186,9 +189,6 @@ public struct IncidentPcapExporter {
         try flush(index)
         guard let handle = open.removeValue(forKey: index) else { return }
         resting[index] = handle.writer
-        do { try handle.file.file.sync() } catch {
-            throw IOError(output: slices[index].path, error)
-        }
     }
 
     private mutating func flush(_ index: Int) throws {

@@ -73,11 +73,13 @@ package final class Worker<Item: Sendable>: Sendable {
 
     /// Adds an item to the mailbox.
     ///
+    /// - Parameter mustFit: whether it is taken although the mailbox is full; for the few items
+    ///   that must not be lost.
     /// - Returns: false if it is refused, because the mailbox is full or the worker is stopping.
     @discardableResult
-    package func submit(_ item: Item) -> Bool {
+    package func submit(_ item: Item, mustFit: Bool = false) -> Bool {
         let (isTaken, isFirst) = mailbox.withLock { mailbox in
-            guard mailbox.items.count < capacity, !mailbox.isStopping else {
+            guard mustFit || mailbox.items.count < capacity, !mailbox.isStopping else {
                 mailbox.refused &+= 1
                 return (false, false)
             }

@@ -234,6 +234,7 @@ struct ReplayCommand: ParsableCommand {
             if !page.feedbackIsEmpty { try page.add("feedback", feedback, at: feedback) }
         }
         if let path = inventory.path { try page.add("inventory", path, at: path) }
+        for path in indicators { try page.add("indicators", path, at: path) }
         for path in runtimeEvents { try page.add("runtime events", path, at: path) }
         if let answers { try page.add("answers", answers, at: answers) }
         try OutputFile.replace(report ?? "", with: Array(page.render().utf8))
@@ -250,6 +251,7 @@ struct ReplayCommand: ParsableCommand {
         for path in indicators { words += ["--indicators", path] }
         for path in runtimeEvents { words += ["--runtime-events", path] }
         if let pcapOut { words += ["--pcap-out", pcapOut] }
+        if memory.size.bytes != MemoryLimit().size.bytes { words += ["--memory", "\(memory)"] }
         return Shell.line(words + ["--report", "report.html"] + input.bpf)
     }
 
