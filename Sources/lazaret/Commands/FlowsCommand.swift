@@ -132,6 +132,7 @@ struct FlowsCommand: AsyncParsableCommand {
             throw error
         } catch {
             FlowProgress.clear()
+            if (error as? FlowOutputError)?.hasNoReader == true { throw ReaderIsGone() }
             printError("\(error)")
             if case .some(.interrupted) = error as? CaptureError {
                 throw ExitCode(Signals.exitCode)
