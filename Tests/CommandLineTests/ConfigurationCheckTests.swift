@@ -319,7 +319,15 @@ struct RunningConfigurationTests {
         return program
     }
 
-    @Test func anInvalidFilterIsRefusedCompletelyOnSIGHUP() throws {
+    /// A value of the metrics.
+    private func metric(_ name: String) throws -> Substring? {
+        try Namespace.command([
+            "curl", "-s", "-m", "60", "--unix-socket", socket, "http://lazaret/metrics",
+        ]).split(separator: "\n").first { $0.hasPrefix("lazaret_\(name) ") }?
+        .split(separator: " ").last
+    }
+
+    @Test(.needs("curl")) func anInvalidFilterIsRefusedCompletelyOnSIGHUP() throws {
         let program = try monitor()
         let file = try write("filter: foo bar")
         program.signal(SIGHUP)
@@ -328,10 +336,22 @@ struct RunningConfigurationTests {
             isRefused && program.errors.contains("\(file): line 5: 'filter': "),
             "\(program.errors)")
         #expect(!program.errors.contains("from the next start"), "\(program.errors)")
+        let isTold = try eventually {
+            try Run("status", "--socket", socket).output.contains(
+                /health +the reload of 20[0-9: -]+ UTC failed: .*'filter': .* stays in use/)
+        }
+        #expect(isTold, "\(program.errors)")
+        #expect(try metric("config_last_reload_successful") == "0")
+        let before = try metric("config_last_reload_success_timestamp_seconds")
         _ = try write("filter: udp")
         program.signal(SIGHUP)
         let isTaken = eventually { program.errors.contains("were read again") }
         #expect(isTaken && program.errors.contains("filter: changed, and in use from the next"))
+        let isForgotten = try eventually { try metric("config_last_reload_successful") == "1" }
+        #expect(isForgotten)
+        #expect(try metric("config_last_reload_success_timestamp_seconds") != before)
+        let status = try Run("status", "--socket", socket).output
+        #expect(!status.contains("the reload of"), "\(status)")
         #expect(program.end(by: SIGTERM) == 0)
     }
 

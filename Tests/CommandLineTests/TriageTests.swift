@@ -184,6 +184,35 @@ struct TriageTests {
         #expect(trail.contains(" mute ") && trail.contains("unmute"), "\(trail)")
     }
 
+    /// Prometheus sees alerts and open incidents by severity, and what an operator does with them.
+    @Test func metricsFollowIncidentsAndTheirStates() throws {
+        let (program, id) = try incident()
+        func metrics() throws -> [Substring] {
+            try ask("GET", "/metrics").text.split(separator: "\n")
+        }
+        func open(_ state: String) -> String {
+            #"lazaret_incidents_open{severity="high",state="\#(state)"} 1"#
+        }
+        let alert = /lazaret_alerts_total{pattern="port_scan",severity="high"} [1-9]/
+        let isCounted = try eventually {
+            let lines = try metrics()
+            return lines.contains { $0.contains(alert) } && lines.contains { $0 == open("new") }
+        }
+        #expect(isCounted, "\(program.errors)")
+        for state in ["acknowledged", "new"] {
+            let set = try Run("incidents", "set", id, state, "--socket", bench.socket)
+            #expect(set.status == 0, "\(set.errors)")
+            let isSeen = try eventually { try metrics().contains { $0 == open(state) } }
+            #expect(isSeen, "\(state)")
+        }
+        #expect(try Run("incidents", "set", id, "closed", "--socket", bench.socket).status == 0)
+        let isGone = try eventually {
+            try !metrics().contains { $0 == open("new") || $0 == open("acknowledged") }
+        }
+        #expect(isGone)
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
     @Test func aWrongMuteIsABadRequest() throws {
         let program = try bench.monitor()
         for body in [
