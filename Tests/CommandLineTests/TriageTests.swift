@@ -184,6 +184,27 @@ struct TriageTests {
         #expect(trail.contains(" mute ") && trail.contains("unmute"), "\(trail)")
     }
 
+    @Test func aMuteOfAnUnknownNameIsMadeWithAWarning() throws {
+        let program = try bench.monitor()
+        func mute(_ name: String) throws -> Run {
+            try Run("mute", "add", name, "--for", "1h", "--socket", bench.socket)
+        }
+        // The names are known some moments after the start.
+        let isWarned = try eventually {
+            try mute("wokrer").errors
+                == "lazaret: warning: no workload has the name 'wokrer'; "
+                + "similar names: worker\n"
+        }
+        #expect(isWarned, "\(program.errors)")
+        let far = try mute("nothing-like-it")
+        #expect(far.status == 0 && far.errors.hasSuffix("has the name 'nothing-like-it'\n"))
+        for name in ["worker", "outside", "192.0.2.1", "fd00::1"] {
+            let run = try mute(name)
+            #expect(run.status == 0 && run.errors.isEmpty, "\(name): \(run.errors)")
+        }
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
     /// Prometheus sees alerts and open incidents by severity, and what an operator does with them.
     @Test func metricsFollowIncidentsAndTheirStates() throws {
         let (program, id) = try incident()
