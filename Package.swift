@@ -349,7 +349,7 @@ let package = Package(
             uses: [
                 "Timestamps", "SystemSupport", "TextFormats", "Digests", "HTTPClient", "HTTPServer",
                 "ImageReports", "NetworkAddresses", "PacketCapture", "FlowMetering",
-                "AttackPatterns", "Quarantine", "FlowHistory", "EventStore", "Events",
+                "AttackPatterns", "Quarantine", "FlowHistory", "Responses", "EventStore", "Events",
                 "HTMLReport", "Recording", "Risk", "StatusReport", "Monitor", "Settings", logging,
                 system,
             ],

@@ -63,6 +63,7 @@ private struct FlowsAnswer: Decodable {
         var orig_bytes: UInt64
         var resp_packets: UInt64
         var resp_bytes: UInt64
+        var end_reason: String?
 
         /// Nil if a value is unknown.
         var row: FlowPage.Row? {
@@ -76,6 +77,8 @@ private struct FlowsAnswer: Decodable {
                 from: originator, orig_port, to: responder, resp_port, ipProtocol: ipProtocol,
                 start: start, end: end)
             entry.state = state
+            // A monitor of an earlier build does not send it.
+            entry.reason = end_reason.flatMap(FlowEndReason.init(ipfixName:)) ?? entry.reason
             entry.isContinuation = continued
             entry.isNew = new ?? false
             entry.originatorPackets = orig_packets

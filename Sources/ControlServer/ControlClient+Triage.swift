@@ -38,6 +38,8 @@ extension ControlClient {
         public var until: String
         public var reason: String
         public var by: String
+        /// In the answer to a new one: no workload has the name.
+        public var warning: String?
     }
 
     /// The latest incidents, as the monitor's JSON and decoded.

@@ -51,6 +51,19 @@ public struct IncidentFilter: Sendable, Equatable {
     }
 }
 
+/// How many incidents of a severity are open, in one of the states in which they are.
+public struct OpenIncidents: Sendable, Equatable {
+    public var severity: Event.Severity
+    public var state: Triage.State
+    public var count: Int
+
+    package init(severity: Event.Severity, state: Triage.State, count: Int) {
+        self.severity = severity
+        self.state = state
+        self.count = count
+    }
+}
+
 extension EventStore {
     /// Records incidents, replacing their earlier versions.
     public func record(incidents: [StoredIncident]) throws(EventStoreError) {
@@ -118,6 +131,24 @@ extension EventStore {
                 """,
                 [last.start, last.id == nil ? Int64.min : last.start, last.id ?? "", Self.chunk]
             ) { (StoredIncident($0), Triage.State(rawValue: $0.text(6)) ?? .new) }
+        }
+    }
+
+    /// The numbers of incidents that nobody has judged or closed, of the latest 50,000.
+    public func openIncidents() throws(EventStoreError) -> [OpenIncidents] {
+        try read { database in
+            try database.all(
+                """
+                SELECT coalesce(\(Self.json("$.severity")), ?), coalesce(state, 'new'), count(*)
+                FROM (SELECT id, body FROM incidents ORDER BY start DESC LIMIT ?)
+                LEFT JOIN triage USING (id) GROUP BY 1, 2
+                """, [Event.Severity.low.rawValue, Self.searched]
+            ) { row in
+                guard let severity = Event.Severity(rawValue: Int(row.integer(0))),
+                    let state = Triage.State(rawValue: row.text(1)), state.isOpen
+                else { return nil }
+                return OpenIncidents(severity: severity, state: state, count: Int(row.integer(2)))
+            }
         }
     }
 

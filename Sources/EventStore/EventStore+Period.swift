@@ -238,7 +238,7 @@ extension EventStore {
     }
 
     /// A value of an event's line; NULL where the line is damaged.
-    private static func json(_ path: String) -> String {
+    static func json(_ path: String) -> String {
         "CASE WHEN json_valid(body) THEN json_extract(body, '\(path)') END"
     }
 

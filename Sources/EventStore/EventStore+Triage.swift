@@ -6,6 +6,9 @@ public import Timestamps
 public struct Triage: Sendable, Equatable {
     public enum State: String, CaseIterable, Sendable {
         case new, acknowledged, benign, malicious, closed
+
+        /// Whether nobody has judged or closed the incident.
+        public var isOpen: Bool { self == .new || self == .acknowledged }
     }
 
     public var state: State

@@ -87,7 +87,7 @@ package final class FlowOutput {
             if written < 0 {
                 // If no UDP collector is listening, the next send fails with an error.
                 if errno == EINTR || isDatagram && errno == ECONNREFUSED { continue }
-                throw FlowOutputError(Self.describe(name))
+                throw failure
             }
             start += isDatagram ? length : written
             // UDP has no flow control, so a burst would overflow the collector's buffer.
@@ -95,11 +95,13 @@ package final class FlowOutput {
         }
     }
 
-    private static func describe(_ name: String) -> String {
+    /// The error of the last write.
+    private var failure: FlowOutputError {
         switch errno {
-        case EPIPE: "\(name): the reader has gone away"
-        case ENOSPC: "\(name): the disk is full; free some space and run again"
-        default: "\(name): cannot be written: \(errorText())"
+        case EPIPE:
+            FlowOutputError("\(name): the reader has gone away", hasNoReader: descriptor == 1)
+        case ENOSPC: FlowOutputError("\(name): the disk is full; free some space and run again")
+        default: FlowOutputError("\(name): cannot be written: \(Self.errorText())")
         }
     }
 

@@ -68,6 +68,17 @@ public struct FlowEntry: Sendable, Equatable, BitwiseCopyable {
     }
 }
 
+extension FlowEntry {
+    /// The flow's identifier, the same as in other tools.
+    package var communityID: CommunityID {
+        CommunityID(
+            of: FlowKey(
+                originator: originator, responder: responder, originatorPort: originatorPort,
+                responderPort: responderPort, ipProtocol: ipProtocol,
+                ipVersion: originator.isIPv4 ? 4 : 6))
+    }
+}
+
 /// A flow with the names that its ends had.
 public struct NamedFlow: Sendable, Equatable {
     public var entry: FlowEntry

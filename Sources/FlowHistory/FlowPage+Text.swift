@@ -25,6 +25,8 @@ extension FlowPage.Row {
         object.put("orig_bytes", Int(clamping: entry.originatorBytes))
         object.put("resp_packets", Int(clamping: entry.responderPackets))
         object.put("resp_bytes", Int(clamping: entry.responderBytes))
+        object.put("end_reason", "\(entry.reason.ipfixName)")
+        object.put("community_id", entry.communityID.text)
         return object.text
     }
 }
@@ -65,7 +67,7 @@ package enum FlowRowsText {
 
     package static let csvHead = """
         number,start,end,proto,orig,orig_port,orig_workload,resp,resp_port,resp_workload,\
-        conn_state,orig_packets,orig_bytes,resp_packets,resp_bytes
+        conn_state,orig_packets,orig_bytes,resp_packets,resp_bytes,community_id
 
         """
 
@@ -78,7 +80,7 @@ package enum FlowRowsText {
             quoted(row.flow.originatorName ?? ""), "\(entry.responder)",
             "\(entry.responderPort)", quoted(row.flow.responderName ?? ""), "\(entry.state.name)",
             "\(entry.originatorPackets)", "\(entry.originatorBytes)",
-            "\(entry.responderPackets)", "\(entry.responderBytes)",
+            "\(entry.responderPackets)", "\(entry.responderBytes)", entry.communityID.text,
         ]
         return cells.joined(separator: ",") + "\n"
     }

@@ -313,9 +313,11 @@ struct MonitorLoop {
             parts.runtime.follow(options.runtimeEvents)
             watch(interfaces: options.interfaces)
             logger.info("configuration, model and feedback were read again")
+            reporter.noteReload()
             return read.model
         } catch {
             logger.error("\(error); what was in use stays")
+            reporter.noteReload(failure: error)
             return nil
         }
     }

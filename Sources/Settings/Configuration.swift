@@ -24,8 +24,10 @@ public struct Configuration: Sendable {
 
     public init() {}
 
-    /// The faults of the file's text; their keys have the defaults.
+    /// The faults of the file's text in the order of their lines; their keys have the defaults.
     private(set) var faults: [ConfigurationCheck.Fault] = []
+    /// The line of each key in the file, by its path.
+    private var lines: [String: Int] = [:]
 
     /// Reads a file.
     ///
@@ -53,8 +55,35 @@ public struct Configuration: Sendable {
         } catch {
             throw ConfigurationError(path: error.path, reason: error.reason)
         }
+        lines = noted.lines
         faults = noted.all.map { path, error in
             ConfigurationCheck.Fault(key: path, reason: error.reason, isOfText: true)
+        }
+        sort(&faults)
+    }
+
+    /// Sorts faults by their lines; those without one come last.
+    func sort(_ faults: inout [ConfigurationCheck.Fault]) {
+        let order = faults.enumerated().map { place, fault in
+            (line: line(of: fault) ?? .max, place: place, fault: fault)
+        }
+        faults = order.sorted { ($0.line, $0.place) < ($1.line, $1.place) }.map(\.fault)
+    }
+
+    /// The line of a fault in the file; nil: an option of the command line has it, or the file does
+    /// not have the key.
+    func line(of fault: ConfigurationCheck.Fault) -> Int? {
+        if fault.isOfText {
+            // `line 12: reason`
+            guard fault.reason.hasPrefix("line ") else { return nil }
+            return Int(fault.reason.dropFirst(5).prefix { $0 != ":" })
+        }
+        guard options[fault.key] == nil else { return nil }
+        var key = fault.key
+        while true {
+            if let line = lines[key] { return line }
+            guard let end = key.lastIndex(of: ".") else { return nil }
+            key = String(key[..<end])
         }
     }
 

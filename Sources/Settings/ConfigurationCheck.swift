@@ -75,6 +75,7 @@ public struct ConfigurationCheck {
         // A value that could not be read has its default, which nobody has chosen.
         let unread = Set(configuration.faults.map(\.key))
         faults.removeAll { !$0.isOfText && unread.contains($0.key) }
+        configuration.sort(&faults)
     }
 
     /// Checks the entries of further responses alone, for a preview that starts no monitor.
@@ -245,7 +246,8 @@ extension Configuration {
         if let option = options[fault.key], !fault.isOfText {
             return IOError.input(path: option, reason: fault.reason)
         }
-        let reason = fault.isOfText ? fault.reason : "'\(fault.key)': \(fault.reason)"
+        let place = line(of: fault).map { "line \($0): " } ?? ""
+        let reason = fault.isOfText ? fault.reason : "\(place)'\(fault.key)': \(fault.reason)"
         return ConfigurationError(path: path ?? "configuration", reason: reason)
     }
 }

@@ -36,13 +36,18 @@ struct ConfigurationNode {
         fail("'\(name)' is '\(node.string ?? "a list or mapping")'; expected \(what)")
     }
 
+    private func place(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+
     /// The given keys, without those that are empty. Unknown keys are noted.
     func mapping(_ keys: Set<String>) throws(YAMLError) -> [String: ConfigurationNode] {
         var result: [String: ConfigurationNode] = [:]
         let known = try reader.mapping(node, name, keys: keys) { note($0) }
+        for key in node.mapping?.map(\.key) ?? [] {
+            if let name = key.string { faults.lines[place(of: name)] = key.line }
+        }
         for (key, value) in known where !value.isNull {
             result[key] = ConfigurationNode(
-                value, key, reader, path: path.isEmpty ? key : "\(path).\(key)", faults: faults)
+                value, key, reader, path: place(of: key), faults: faults)
         }
         return result
     }
@@ -174,6 +179,8 @@ struct ConfigurationNode {
 
 /// The faults of a file, so that all of them are reported and not only the first.
 final class ReadingFaults {
+    /// The line of each key that was read, by its path; of a list's items, the last one's.
+    var lines: [String: Int] = [:]
     private(set) var all: [(path: String, error: YAMLError)] = []
 
     /// A fault that is passed on to the value around it is noted once, at the inner one.

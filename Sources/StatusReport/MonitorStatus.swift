@@ -175,6 +175,16 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
         public init(action: String) { self.action = action }
     }
 
+    /// When the configuration, model and feedback in use were read, and how the last reload failed.
+    public struct Reload: Codable, Sendable, Equatable {
+        public var read: Timestamp
+        /// The time of a failed reload, if none has succeeded since, and its reason.
+        public var failed: Timestamp?
+        public var reason: String?
+
+        package init(read: Timestamp) { self.read = read }
+    }
+
     public var version = Version.text
     public var pid: Int32 = 0
     public var started = Timestamp.epoch
@@ -235,6 +245,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var fenceLatency = LatencyHistogram()
     /// Alerts and quarantine actions so far, by kind.
     public var alerts: UInt64 = 0
+    /// The same by severity and by the name of the pattern, or `none`; nil: an earlier build.
+    public var alertsByPattern: [String: [String: UInt64]]?
     /// Alerts that were not reported because the limit per second was reached.
     public var alertsSuppressed: UInt64 = 0
     /// Alerts that were not reported because they are muted.
@@ -242,6 +254,8 @@ public struct MonitorStatus: Codable, Sendable, Equatable {
     public var actions = Actions()
     /// Each action that is or was configured, by name.
     public var responses: [Responses] = []
+    /// Nil: an earlier build.
+    public var reload: Reload?
     /// Each source of runtime events; nil: there is none.
     public var runtimeEvents: [RuntimeSource]?
     /// Problems that need the operator's attention.

@@ -78,21 +78,23 @@ extension YAMLNode {
             _ depth: Int
         ) throws(YAMLSyntaxError) -> [(key: YAMLNode, value: YAMLNode)] {
             var pairs: [(key: YAMLNode, value: YAMLNode)] = []
-            var seen: Set<String> = []
-            var twice: Set<String> = []
+            var lines: [String: Int] = [:]
+            var repeated: [String] = []
             var event = try parser.next()
             while event.kind != .mappingEnd {
                 let key = try node(from: event, depth: depth + 1)
                 let value = try node(from: parser.next(), depth: depth + 1)
                 pairs.append((key, value))
-                if let text = key.string, !seen.insert(text).inserted { twice.insert(text) }
+                if let text = key.string {
+                    if let first = lines[text] {
+                        repeated.append(
+                            "line \(key.line): the key '\(text)' is already in line \(first)")
+                    }
+                    lines[text] = key.line
+                }
                 event = try parser.next()
             }
-            guard twice.isEmpty else {
-                throw YAMLSyntaxError(
-                    "Parser: expected all keys to be unique but found the following duplicated "
-                        + "key(s): \(twice.sorted().map { "'\($0)'" }.joined(separator: ", ")).")
-            }
+            guard repeated.isEmpty else { throw YAMLSyntaxError(repeated: repeated) }
             return pairs
         }
     }

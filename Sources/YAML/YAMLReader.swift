@@ -62,7 +62,8 @@ package struct YAMLReader {
         do {
             root = try YAMLNode.parse(text)
         } catch {
-            throw .malformed(path: path, reason: "not YAML or JSON: \(error)")
+            let prefix = error.isRepetition ? "" : "not YAML or JSON: "
+            throw .malformed(path: path, reason: prefix + "\(error)")
         }
         guard let root else { throw .malformed(path: path, reason: "the file is empty") }
         return root

@@ -17,6 +17,7 @@ enum Failure {
     }
 
     static func exit(with error: any Error) -> Never {
+        if error is ReaderIsGone { ReaderIsGone.end() }
         if let code = error as? ExitCode { Glibc.exit(code.rawValue) }
         if let faults = error as? ConfigurationFaults {
             for line in faults.lines { printError(line) }

@@ -15,7 +15,8 @@ struct Lazaret: AsyncParsableCommand {
 
             Exit codes: 0 done; 1 failed; 2 bad usage or configuration; 3 anomalies found (replay \
             with --exit-code), traffic that the policy forbids (policy check) or that the baseline \
-            lacks (check), or findings (posture, images).
+            lacks (check), or findings (posture, images). When the reader of standard output has \
+            gone, as with head, it ends silently by SIGPIPE (141).
             """,
         version: Version.text,
         subcommands: [

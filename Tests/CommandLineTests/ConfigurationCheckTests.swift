@@ -143,12 +143,20 @@ struct ConfigurationCheckTests {
     private func refuses(_ file: String, _ key: String, _ words: String) throws {
         let check = try Run("config", "check", "-c", file)
         #expect(check.status == 2 && check.output.isEmpty)
-        #expect(check.errors.hasPrefix("lazaret: \(file): '\(key)': "), "\(check.errors)")
+        let begin = check.errors.prefixMatch(of: /lazaret: [^:]+: (line [0-9]+: )?/)
+        let rest = check.errors.dropFirst(begin.map { $0.0.count } ?? 0)
+        #expect(
+            check.errors.hasPrefix("lazaret: \(file): ") && rest.hasPrefix("'\(key)': "),
+            "\(check.errors)")
+        // What is not in the file has no line.
+        let isInFile = try String(contentsOfFile: file, encoding: .utf8)
+            .contains(String(key.prefix { $0 != "." }) + ":")
+        #expect((begin?.1 != nil) == isInFile, "\(check.errors)")
         #expect(check.errors.contains(words), "\(check.errors)")
         #expect(check.errors.count { $0 == "\n" } == 1)
         let start = try Run("monitor", "-c", file)
         #expect(start.status == 2 && start.errors == check.errors, "\(start.errors)")
-        let reason = check.errors.dropFirst("lazaret: \(file): '\(key)': ".count).dropLast()
+        let reason = rest.dropFirst("'\(key)': ".count).dropLast()
         let doctor = try Run("doctor", "-c", file)
         let isReported = doctor.output.split(separator: "\n").contains {
             $0.hasPrefix("error    \(key) ") && $0.hasSuffix(" \(reason)")
@@ -175,32 +183,41 @@ struct ConfigurationCheckTests {
 
                 """.utf8))
         let words = [
-            "line 1: unknown key 'enfroce'", "line 4: 'snap_length' is '10'",
+            "line 1: unknown key 'enfroce'", "line 2: 'interfaces': lo is named twice",
+            "line 2: 'interfaces': lznone does not exist",
+            "line 2: 'interfaces': lzother does not exist", "line 4: 'snap_length' is '10'",
             "line 4: 'buffer_kib' is 'little'", "line 6: 'port' is 'http'",
+            "line 7: 'control.token_file': /nonexistent/t: the token cannot be read",
+            "line 8: 'model': /nonexistent/m: No such file",
             "line 10: 'reason' is missing", "line 11: 'prefix' is 'everything'",
-            "'interfaces': lo is named twice", "'interfaces': lznone does not exist",
-            "'interfaces': lzother does not exist", "'model': /nonexistent/m: No such file",
-            "'control.token_file': /nonexistent/t: the token cannot be read",
         ]
         let check = try Run("config", "check", "-c", file)
         let lines = check.errors.split(separator: "\n")
         #expect(check.status == 2 && lines.count == words.count, "\(check.errors)")
         let doctor = try Run("doctor", "-c", file)
-        for word in words {
-            let isTold = lines.contains { $0.hasPrefix("lazaret: \(file): \(word)") }
-            #expect(isTold, "\(word): \(check.errors)")
+        // In the order of their lines.
+        for (line, word) in zip(lines, words) {
+            #expect(line.hasPrefix("lazaret: \(file): \(word)"), "\(word): \(check.errors)")
             let text = word.split(separator: "': ", maxSplits: 1).last ?? ""
-            #expect(
-                doctor.output.contains(word.hasPrefix("line") ? word : String(text)),
-                "\(doctor.output)")
+            let isOfText = word.contains("unknown") || word.contains("' is ")
+            #expect(doctor.output.contains(isOfText ? word : String(text)), "\(doctor.output)")
         }
         let start = try Run("monitor", "-c", file)
         #expect(start.status == 2 && start.errors == check.errors, "\(start.errors)")
         #expect(!FileManager.default.fileExists(atPath: scratch.path("state")))
         // Another command needs only some of the values, but does not guess the others.
         let status = try Run("status", "-c", file)
-        #expect(status.status == 2 && status.errors.contains(words[1]), "\(status.errors)")
+        #expect(status.status == 2 && status.errors.contains(words[4]), "\(status.errors)")
         #expect(status.errors.count { $0 == "\n" } == 1)
+    }
+
+    @Test func aKeyThatIsThereTwiceIsNamedWithBothLines() throws {
+        let file = try file("enforce: true\nlearn: 1h\nenforce: false\nlearn: 2h")
+        let check = try Run("config", "check", "-c", file)
+        let words =
+            "line 6: the key 'enforce' is already in line 4; "
+            + "line 7: the key 'learn' is already in line 5"
+        #expect(check.status == 2 && check.errors == "lazaret: \(file): \(words)\n")
     }
 
     @Test func theShippedFileNeedsInterfacesAndCheckDoctorAndStartSayTheSame() throws {
@@ -302,17 +319,39 @@ struct RunningConfigurationTests {
         return program
     }
 
-    @Test func anInvalidFilterIsRefusedCompletelyOnSIGHUP() throws {
+    /// A value of the metrics.
+    private func metric(_ name: String) throws -> Substring? {
+        try Namespace.command([
+            "curl", "-s", "-m", "60", "--unix-socket", socket, "http://lazaret/metrics",
+        ]).split(separator: "\n").first { $0.hasPrefix("lazaret_\(name) ") }?
+        .split(separator: " ").last
+    }
+
+    @Test(.needs("curl")) func anInvalidFilterIsRefusedCompletelyOnSIGHUP() throws {
         let program = try monitor()
         let file = try write("filter: foo bar")
         program.signal(SIGHUP)
         let isRefused = eventually { program.errors.contains("what was in use stays") }
-        #expect(isRefused && program.errors.contains("\(file): 'filter': "), "\(program.errors)")
+        #expect(
+            isRefused && program.errors.contains("\(file): line 5: 'filter': "),
+            "\(program.errors)")
         #expect(!program.errors.contains("from the next start"), "\(program.errors)")
+        let isTold = try eventually {
+            try Run("status", "--socket", socket).output.contains(
+                /health +the reload of 20[0-9: -]+ UTC failed: .*'filter': .* stays in use/)
+        }
+        #expect(isTold, "\(program.errors)")
+        #expect(try metric("config_last_reload_successful") == "0")
+        let before = try metric("config_last_reload_success_timestamp_seconds")
         _ = try write("filter: udp")
         program.signal(SIGHUP)
         let isTaken = eventually { program.errors.contains("were read again") }
         #expect(isTaken && program.errors.contains("filter: changed, and in use from the next"))
+        let isForgotten = try eventually { try metric("config_last_reload_successful") == "1" }
+        #expect(isForgotten)
+        #expect(try metric("config_last_reload_success_timestamp_seconds") != before)
+        let status = try Run("status", "--socket", socket).output
+        #expect(!status.contains("the reload of"), "\(status)")
         #expect(program.end(by: SIGTERM) == 0)
     }
 

@@ -33,6 +33,44 @@ struct DocumentationTests {
         #expect(try Run("model", "features").output == page)
     }
 
+    /// Every command in the indented and fenced examples of README and pages exists, with its
+    /// options.
+    @Test func everyCommandAndOptionExists() throws {
+        let folder = Run.root.appendingPathComponent("docs").path
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+            .filter { $0.hasSuffix(".md") }.map { "docs/\($0)" }
+        var helps: [String: String] = [:]
+        func help(_ words: [Substring]) throws -> String {
+            let name = words.joined(separator: " ")
+            if let known = helps[name] { return known }
+            let text = try Run(words.map(String.init) + ["--help"]).output
+            // Of a word that is no subcommand, the help is that of the command before it.
+            helps[name] = text.contains("USAGE: lazaret \(name) ") ? text : ""
+            return helps[name] ?? ""
+        }
+        var count = 0
+        for name in ["README.md"] + names.sorted() {
+            let page = try String(
+                contentsOf: Run.root.appendingPathComponent(name), encoding: .utf8)
+            for match in page.matches(of: /(?m)^(?:    |sudo )?lazaret ([a-z][^\n#;|<>]*)/) {
+                let words = match.1.split { $0 == " " || $0 == "'" }
+                var known = try help([words[0]])
+                #expect(!known.isEmpty, "\(name): \(match.0)")
+                if words.count > 1, words[1].allSatisfy({ $0.isLowercase || $0 == "-" }) {
+                    known += try help(Array(words.prefix(2)))
+                }
+                // The default subcommand's.
+                known += try help([words[0], "list"])
+                for option in words where option.hasPrefix("--") {
+                    count += 1
+                    let option = option.prefix { $0 != "=" }
+                    #expect(known.contains(option), "\(name): \(option) of \(match.0)")
+                }
+            }
+        }
+        #expect(count > 100)
+    }
+
     /// Every link to a page, a file or a heading of the repository leads somewhere.
     @Test func everyLinkLeadsSomewhere() throws {
         let files = FileManager.default.enumerator(

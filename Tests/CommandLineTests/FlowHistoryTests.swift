@@ -48,6 +48,7 @@ struct FlowHistoryTests {
         #expect(both.status == 0, "\(both.errors)")
         let row = try #require(both.output.split(separator: "\n").first)
         #expect(row.contains(#""orig":"\#(offender)""#) && row.contains(#""resp":"\#(victim)""#))
+        #expect(row.contains(#""community_id":"1:"#) && row.contains(#""end_reason":""#), "\(row)")
         let port = try #require(row.firstMatch(of: /"resp_port":(\d+)/)?.1)
         let one = try flows("--socket", bench.socket, "--port", "tcp/\(port)", "--peer", offender)
         #expect(one.output.contains(#""resp_port":\#(port),"#))
@@ -75,7 +76,23 @@ struct FlowHistoryTests {
         #expect(table.output.hasPrefix("START (UTC)"), "\(table.output)")
         #expect(table.errors.contains("only the latest 1 flows"))
         let csv = try Run("flows", "--state", bench.state, "--format", "csv")
-        #expect(csv.output.hasPrefix("number,start,end,proto"), "\(csv.errors)")
+        let lines = csv.output.split(separator: "\n")
+        #expect(lines[0].hasPrefix("number,start,end,proto"), "\(csv.errors)")
+        #expect(lines[0].hasSuffix(",resp_bytes,community_id"))
+        // The same identifiers in every format, by the monitor and by the file.
+        let identifiers = try stored().map {
+            $0.firstMatch(of: /"community_id":"(1:[^"]+)"/).map { String($0.1) }
+        }
+        let last = lines.dropFirst().map { $0.split(separator: ",").last.map(String.init) }
+        #expect(last == identifiers)
+        let eve = try Run("flows", "--state", bench.state, "--format", "eve").json
+        #expect(eve.map { $0["community_id"] as? String } == identifiers)
+        for flow in eve {
+            #expect(flow["event_type"] as? String == "flow" && flow["src_ip"] as? String != nil)
+            let counters = try #require(flow["flow"] as? [String: Any])
+            #expect(counters["reason"] as? String != nil && counters["age"] as? Int != nil)
+        }
+        #expect(eve.contains { ($0["flow"] as? [String: Any])?["reason"] as? String == "shutdown" })
     }
 
     @Test func aWrongParameterIsABadRequest() throws {
@@ -176,7 +193,7 @@ struct FlowOptionTests {
     @Test(arguments: [
         ["--from", "soon"], ["--from", "1h", "--to", "2h"], ["--port", "http"], ["-n", "0"],
         ["--workload", ""], ["--peer", "10.0.0.0/99"], ["--workload", "10.0.0.300"],
-        ["--format", "ipfix"], ["-o", "udp://127.0.0.1:1"], ["tcp"],
+        ["--format", "ipfix"], ["--format", "zeek"], ["-o", "udp://127.0.0.1:1"], ["tcp"],
         ["-r", "captures/clean-train.pcap", "--from", "1h"], ["--from", "2026-13-45 10:00"],
     ])
     func aWrongOptionIsReported(_ options: [String]) throws {

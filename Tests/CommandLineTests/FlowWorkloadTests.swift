@@ -16,7 +16,7 @@ struct FlowWorkloadTests {
         #expect(table.contains { $0.contains("10.60.4.12:") && $0.contains("  worker > ") })
 
         let csv = try flows("--format", "csv").output.split(separator: "\n")
-        #expect(csv.first?.hasSuffix(",orig_workload,resp_workload") == true)
+        #expect(csv.first?.hasSuffix(",orig_workload,resp_workload,community_id") == true)
         let columns = csv.first?.count { $0 == "," }
         #expect(csv.allSatisfy { line in line.count { $0 == "," } == columns })
         #expect(csv.contains { $0.contains(",10.60.4.12,") && $0.contains(",worker,") })
@@ -27,6 +27,23 @@ struct FlowWorkloadTests {
         // Without the option nothing is added.
         let plain = try Run("flows", "-r", "captures/mixed.pcap", "--format", "json").json
         #expect(plain.count == json.count && plain.allSatisfy { $0["orig_workload"] == nil })
+    }
+
+    /// A flow has one identifier in all formats, by which tools are joined.
+    @Test func everyFormatHasTheSameCommunityIDs() throws {
+        func lines(_ format: String) throws -> [Substring] {
+            try Run("flows", "-r", "captures/clean-test.pcap", "--format", format).output
+                .split(separator: "\n").filter { !$0.hasPrefix("#") }
+        }
+        let csv = try lines("csv").dropFirst().map { $0.split(separator: ",").last }
+        let zeek = try lines("zeek").map { $0.split(separator: "\t").last }
+        #expect(csv == zeek && csv.count > 100)
+        for format in ["json", "eve"] {
+            let found = try lines(format).map {
+                $0.firstMatch(of: /"community_id":"(1:[^"]+)"/)?.1
+            }
+            #expect(csv == found, "\(format)")
+        }
     }
 
     @Test func otherFormatsRefuseIt() throws {

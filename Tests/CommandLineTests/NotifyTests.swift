@@ -223,7 +223,11 @@ struct MonitorNotifyTests {
         #expect(
             eventually { names().isSuperset(of: ["LazaretIncident", "LazaretQuarantine"]) },
             "\(program.errors)")
-        #expect(alerts().contains { labels($0)["pattern"] != "none" })
+        let incident = try #require(
+            alerts().first { labels($0)["alertname"] == "LazaretIncident" })
+        #expect(labels(incident)["pattern"] == "port_scan")
+        let words = (incident["annotations"] as? [String: String])?["summary"]
+        #expect(words?.hasSuffix(": port scan") == true, "\(words ?? "")")
         #expect(program.end(by: SIGTERM) == 0)
     }
 }

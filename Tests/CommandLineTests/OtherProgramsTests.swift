@@ -14,6 +14,52 @@ struct OtherProgramsTests {
         #expect(said.contains("SUCCESS"), "\(said)")
     }
 
+    /// What Prometheus makes of the rules: a failed reload and an open incident of high severity
+    /// raise an alert, until somebody has dealt with them.
+    @Test(.needs("promtool"))
+    func theRulesRaiseAlerts() throws {
+        let rules = Run.root.appendingPathComponent("config/prometheus-rules.yaml").path
+        let reload = #"lazaret_config_last_reload_successful{instance="gw1"}"#
+        let open = #"lazaret_incidents_open{instance="gw1",severity="high",state="#
+        let cases = """
+            rule_files: ['\(rules)']
+            evaluation_interval: 1m
+            tests:
+              - interval: 1m
+                input_series:
+                  - {series: '\(reload)', values: '1 0 0 1'}
+                  - {series: '\(open)"new"}', values: '0 2 0 0'}
+                  - {series: '\(open)"acknowledged"}', values: '0 0 2 2'}
+                alert_rule_test:
+                  - {eval_time: 0m, alertname: LazaretReloadFailed, exp_alerts: []}
+                  - eval_time: 1m
+                    alertname: LazaretReloadFailed
+                    exp_alerts:
+                      - exp_labels: {severity: warning, instance: gw1}
+                        exp_annotations:
+                          summary: Lazaret on gw1 could not reload its configuration
+                          description: >-
+                            What was read before stays in use. 'lazaret status' on the node says
+                            why; mend it and reload again.
+                  - {eval_time: 3m, alertname: LazaretReloadFailed, exp_alerts: []}
+                  - eval_time: 1m
+                    alertname: LazaretOpenIncidents
+                    exp_alerts:
+                      - exp_labels: {severity: critical, instance: gw1, state: new}
+                        exp_annotations:
+                          summary: 2 incidents of high severity wait on gw1
+                          description: >-
+                            'lazaret incidents --severity high --state new' on the node lists them,
+                            'lazaret explain' says why. One that is acknowledged, judged or closed
+                            no longer counts.
+                  - {eval_time: 2m, alertname: LazaretOpenIncidents, exp_alerts: []}
+
+            """
+        let file = try scratch.write("rules-test.yaml", Data(cases.utf8))
+        let said = try Namespace.command(["promtool", "test", "rules", file])
+        #expect(said.contains("SUCCESS"), "\(said)")
+    }
+
     /// Few flows, because a receiver of datagrams may lose some of many.
     @Test(.needsKernel, .needs("nfcapd", "nfdump"))
     func nfcapdCollectsEveryFlow() throws {

@@ -98,15 +98,34 @@ struct OutputFileTests {
         #expect(appended.status == 0 && appended.output == "first\n" + plain)
     }
 
-    /// A pager that was left, or `head`.
-    @Test func aReaderThatHasGoneAwayIsSaid() throws {
+    /// A pager that was left, or `head`: silent, and ended by SIGPIPE, as other programs are.
+    @Test func aReaderThatHasGoneAwayEndsTheCommandSilently() throws {
         let capture = Run.root.appendingPathComponent("captures/clean-test.pcap").path
-        for words in [["model", "show", model], ["flows", "-r", capture]] {
+        for words in [
+            ["model", "show", model], ["flows", "-r", capture], ["config", "dump"],
+            ["flows", "-r", capture, "--format", "csv", "--stats"],
+        ] {
             let output = try Namespace.command(
                 ["bash", "-c", #"exec 3> >(:); wait $!; "$0" "$@" 2>&1 >&3; echo $?"#]
                     + [Run.binary.path] + words)
-            #expect(output == "lazaret: standard output: the reader has gone away\n1\n")
+            #expect(output == "141\n", "\(words)")
         }
+        // Of what is read, a part; the rest is not missed.
+        let first = try Namespace.command(
+            ["bash", "-c", #""$0" flows -r "$1" --format csv | head -n 1"#]
+                + [Run.binary.path, capture])
+        #expect(first.hasPrefix("start_ns,") && first.split(separator: "\n").count == 1)
+    }
+
+    /// What is written to a named pipe is missed by somebody.
+    @Test func aNamedPipeWithoutAReaderIsSaid() throws {
+        let capture = Run.root.appendingPathComponent("captures/clean-test.pcap").path
+        let pipe = scratch.path("pipe")
+        let output = try Namespace.command([
+            "bash", "-c", #"mkfifo "$0"; (: < "$0") & "$1" flows -r "$2" -o "$0" 2>&1; echo $?"#,
+            pipe, Run.binary.path, capture,
+        ])
+        #expect(output == "lazaret: \(pipe): the reader has gone away\n1\n")
     }
 }
 

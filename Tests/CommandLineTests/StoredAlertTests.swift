@@ -55,6 +55,7 @@ struct StoredAlertTests {
         let json = try Run("explain", id, "-c", try configuration(), "--format", "json").json
         let flows = try #require(json.first?["flows"] as? [[String: Any]])
         #expect(!flows.isEmpty)
+        #expect(flows.allSatisfy { ($0["community_id"] as? String)?.hasPrefix("1:") == true })
     }
 
     @Test func feedbackIsUsedByTheMonitorAtOnceAndAudited() throws {

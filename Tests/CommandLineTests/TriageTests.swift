@@ -184,6 +184,56 @@ struct TriageTests {
         #expect(trail.contains(" mute ") && trail.contains("unmute"), "\(trail)")
     }
 
+    @Test func aMuteOfAnUnknownNameIsMadeWithAWarning() throws {
+        let program = try bench.monitor()
+        func mute(_ name: String) throws -> Run {
+            try Run("mute", "add", name, "--for", "1h", "--socket", bench.socket)
+        }
+        // The names are known some moments after the start.
+        let isWarned = try eventually {
+            try mute("wokrer").errors
+                == "lazaret: warning: no workload has the name 'wokrer'; "
+                + "similar names: worker\n"
+        }
+        #expect(isWarned, "\(program.errors)")
+        let far = try mute("nothing-like-it")
+        #expect(far.status == 0 && far.errors.hasSuffix("has the name 'nothing-like-it'\n"))
+        for name in ["worker", "outside", "192.0.2.1", "fd00::1"] {
+            let run = try mute(name)
+            #expect(run.status == 0 && run.errors.isEmpty, "\(name): \(run.errors)")
+        }
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
+    /// Prometheus sees alerts and open incidents by severity, and what an operator does with them.
+    @Test func metricsFollowIncidentsAndTheirStates() throws {
+        let (program, id) = try incident()
+        func metrics() throws -> [Substring] {
+            try ask("GET", "/metrics").text.split(separator: "\n")
+        }
+        func open(_ state: String) -> String {
+            #"lazaret_incidents_open{severity="high",state="\#(state)"} 1"#
+        }
+        let alert = /lazaret_alerts_total{pattern="port_scan",severity="high"} [1-9]/
+        let isCounted = try eventually {
+            let lines = try metrics()
+            return lines.contains { $0.contains(alert) } && lines.contains { $0 == open("new") }
+        }
+        #expect(isCounted, "\(program.errors)")
+        for state in ["acknowledged", "new"] {
+            let set = try Run("incidents", "set", id, state, "--socket", bench.socket)
+            #expect(set.status == 0, "\(set.errors)")
+            let isSeen = try eventually { try metrics().contains { $0 == open(state) } }
+            #expect(isSeen, "\(state)")
+        }
+        #expect(try Run("incidents", "set", id, "closed", "--socket", bench.socket).status == 0)
+        let isGone = try eventually {
+            try !metrics().contains { $0 == open("new") || $0 == open("acknowledged") }
+        }
+        #expect(isGone)
+        #expect(program.end(by: SIGTERM) == 0)
+    }
+
     @Test func aWrongMuteIsABadRequest() throws {
         let program = try bench.monitor()
         for body in [

@@ -1,3 +1,5 @@
+import EventStore
+import Events
 import StatusReport
 import Testing
 
@@ -57,7 +59,7 @@ struct MetricsTextTests {
             pause.standing = 7
             pause.waiting = 8
             $0.responses = [pause, MonitorStatus.Responses(action: "stop")]
-        }.filter { $0.hasPrefix("lazaret_responses") }
+        }.filter { $0.hasPrefix("lazaret_responses") && $0.contains(/"(pause|stop)"/) }
         for (number, name) in [
             (1, #"total{action="pause",result="applied"}"#),
             (2, #"total{action="pause",result="failed"}"#),
@@ -70,6 +72,39 @@ struct MetricsTextTests {
             #expect(lines.contains("lazaret_responses_\(name) \(number)"), "\(lines)")
         }
         #expect(lines.count == 16 && lines.count { $0.hasSuffix(" 0") } == 8)
+    }
+
+    /// A counter that appears with its first event has no rise that an alerting rule could see.
+    @Test func whatHasNotHappenedIsZero() {
+        let lines = lines { _ in }
+        for line in [
+            #"lazaret_responses_total{action="pause",result="failed"} 0"#,
+            #"lazaret_alerts_total{pattern="port_scan",severity="high"} 0"#,
+            #"lazaret_alerts_total{pattern="none",severity="low"} 0"#,
+            #"lazaret_incidents_open{severity="medium",state="acknowledged"} 0"#,
+        ] { #expect(lines.count { $0 == line } == 1, "\(line)") }
+    }
+
+    @Test func alertsAndOpenIncidentsHaveTheirSeverity() {
+        var status = MonitorStatus()
+        status.alertsByPattern = ["high": ["port_scan": 3, "none": 1], "low": ["beacon": 2]]
+        let open = [
+            OpenIncidents(severity: .high, state: .new, count: 4),
+            OpenIncidents(severity: .low, state: .acknowledged, count: 5),
+        ]
+        let lines = MetricsText.text(status, open: open).split(separator: "\n")
+        let counted = lines.filter {
+            ($0.hasPrefix("lazaret_alerts_total{") || $0.hasPrefix("lazaret_incidents_open{"))
+                && !$0.hasSuffix(" 0")
+        }
+        #expect(
+            counted == [
+                #"lazaret_alerts_total{pattern="port_scan",severity="high"} 3"#,
+                #"lazaret_alerts_total{pattern="none",severity="high"} 1"#,
+                #"lazaret_alerts_total{pattern="beacon",severity="low"} 2"#,
+                #"lazaret_incidents_open{severity="high",state="new"} 4"#,
+                #"lazaret_incidents_open{severity="low",state="acknowledged"} 5"#,
+            ])
     }
 
     @Test func countersHaveTheirSuffix() {

@@ -67,7 +67,18 @@ private func lines(_ format: FlowFormat, width: Int = 120) -> [String] {
             == "1700000000123456789,1700000000125456789,1700000000123456789,6,10.1.0.1,40000,"
             + "10.1.0.2,443,5,0,vxlan,77,192.0.2.1,192.0.2.2,forced end,S1,ShA,"
             + "2,216,80,0,108,108,108.00,0.00,2000000,2000000,2000000,0,0,18,"
-            + "1,108,40,0,108,108,108.00,0.00,0,0,0,0,0,18")
+            + "1,108,40,0,108,108,108.00,0.00,0,0,0,0,0,18,1:WYolyAOpqJ1p23fotH+f0UYgZCI=")
+    #expect(all[0].hasSuffix(",resp_tcp_flags,community_id"))
+}
+
+@Test func namesOfWorkloadsStandBeforeTheIdentifierAndInQuotesIfTheyNeedThem() {
+    var writer = FlowWriter(format: .csv) { $0 == Frame.address("10.1.0.1") ? "a \"b\", c" : nil }
+    for record in sample() { writer.add(record) }
+    var text = ""
+    writer.flush { text += String(decoding: $0, as: UTF8.self) }
+    let all = text.split(separator: "\n")
+    #expect(all[0].hasSuffix(",orig_workload,resp_workload,community_id"))
+    #expect(all[1].hasSuffix(#",18,"a ""b"", c",,1:WYolyAOpqJ1p23fotH+f0UYgZCI="#), "\(all[1])")
 }
 
 @Test(arguments: [FlowFormat.eve, .json])

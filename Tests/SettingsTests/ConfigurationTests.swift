@@ -218,7 +218,7 @@ struct ConfigurationTests {
         ("control: {port: 8080}", "needs a 'token_file'"),
         ("allow: [{prefix: 10.0.0.0/8}]", "reason"),
         ("statistics: 0s", "'statistics'"), ("log_level: loud", "one of trace, debug, info"),
-        ("enforce: true\nenforce: true", "duplicated key"),
+        ("enforce: true\nenforce: true", "line 2: the key 'enforce' is already in line 1"),
     ])
     func whatCannotBeUsedIsNamed(text: String, words: String) throws {
         let error = try #require(throws: ConfigurationError.self) { _ = try read(text) }

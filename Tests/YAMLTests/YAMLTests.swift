@@ -67,8 +67,7 @@ struct YAMLTests {
         ),
         (
             "b: 1\na: 2\n'b': 3\na: 4",
-            "Parser: expected all keys to be unique but found the following duplicated key(s): "
-                + "'a', 'b'."
+            "line 3: the key 'b' is already in line 1; line 4: the key 'a' is already in line 2"
         ),
     ])
     func invalidYAMLIsReportedWithItsPlace(text: String, words: String) throws {

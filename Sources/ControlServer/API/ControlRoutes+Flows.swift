@@ -190,5 +190,6 @@ extension Schema {
             ("conn_state", string), ("continued", boolean), ("new", boolean),
             ("orig_packets", count),
             ("orig_bytes", count), ("resp_packets", count), ("resp_bytes", count),
+            ("end_reason", string), ("community_id", string),
         ], optional: [("orig_workload", string), ("resp_workload", string)])
 }

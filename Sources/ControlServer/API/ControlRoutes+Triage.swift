@@ -49,7 +49,8 @@ extension ControlRoutes {
             answers: .json(.array(of: .mute))
         ) { context in
             do throws(MonitorHub.TriageError) {
-                return JSONText.response(JSONText.array(try context.hub.activeMutes().map(json)))
+                let mutes = try context.hub.activeMutes().map { json($0) }
+                return JSONText.response(JSONText.array(mutes))
             } catch { throw problem(error) }
         },
         Operation(
@@ -74,7 +75,8 @@ extension ControlRoutes {
                     Mute(
                         workload: workload, pattern: pattern, until: now + duration.interval,
                         reason: reason, actor: context.caller.actor(by), created: now))
-                return JSONText.response(json(mute), status: .created)
+                let similar = context.hub.names(like: workload)
+                return JSONText.response(json(mute, similar: similar), status: .created)
             } catch { throw problem(error) }
         },
         Operation(
@@ -113,7 +115,8 @@ extension ControlRoutes {
         return object.text
     }
 
-    private static func json(_ mute: Mute) -> String {
+    /// - Parameter similar: names like that of the workload; nil: the name is known.
+    private static func json(_ mute: Mute, similar: [String]? = nil) -> String {
         var object = JSONObject()
         object.put("number", Int(mute.number))
         object.put("workload", mute.workload)
@@ -122,6 +125,13 @@ extension ControlRoutes {
         object.put("reason", mute.reason)
         object.put("by", mute.actor)
         object.put("created", UTC.timestamp(mute.created))
+        if let similar {
+            let names = similar.joined(separator: ", ")
+            object.put(
+                "warning",
+                "no workload has the name '\(mute.workload)'"
+                    + (names.isEmpty ? "" : "; similar names: \(names)"))
+        }
         return object.text
     }
 
@@ -172,5 +182,5 @@ extension Schema {
         [
             ("number", integer), ("workload", string), ("until", string), ("reason", string),
             ("by", string), ("created", string),
-        ], optional: [("pattern", string)])
+        ], optional: [("pattern", string), ("warning", string)])
 }

@@ -64,7 +64,9 @@ enum ControlRoutes {
             answers: Operation.Answer(type: "text/plain; version=0.0.4; charset=utf-8")
         ) { context in
             JSONText.response(
-                MetricsText.text(try status(context.hub), risk: context.hub.risk),
+                MetricsText.text(
+                    try status(context.hub), risk: context.hub.risk,
+                    open: context.hub.openIncidents),
                 type: "text/plain; version=0.0.4; charset=utf-8")
         },
     ]

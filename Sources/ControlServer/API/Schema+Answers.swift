@@ -32,7 +32,11 @@ extension Schema {
             ("model_file", string),
             ("learning", learning), ("runtime_events", array(of: runtimeSource)),
             ("history", history), ("enforcement", open([("mode", string)])),
+            ("alerts_by_pattern", map(of: map(of: count))), ("reload", reload),
         ])
+
+    private static let reload = object(
+        [("read", nanoseconds)], optional: [("failed", nanoseconds), ("reason", string)])
 
     private static let responses = object([
         ("action", string), ("applied", count), ("failed", count), ("retried", count),

@@ -1,3 +1,4 @@
+import EventStore
 import Monitor
 import StatusReport
 import Timestamps
@@ -5,7 +6,9 @@ import Timestamps
 /// A monitor's status in Prometheus' text format. Unless the configuration asks for it, no label
 /// contains an address or a workload, since their number is unbounded.
 enum MetricsText {
-    static func text(_ status: MonitorStatus, risk: RiskReport? = nil) -> String {
+    static func text(
+        _ status: MonitorStatus, risk: RiskReport? = nil, open: [OpenIncidents] = []
+    ) -> String {
         var page = Page()
         page.gauge("build_info", "Always 1.", 1, ["version": status.version])
         page.gauge(
@@ -17,11 +20,13 @@ enum MetricsText {
         page.gauge(
             "detecting", "1 where it judges by a model; 0 while it learns.",
             status.phase == .detecting ? 1 : 0)
+        if let reload = status.reload { page.add(reload) }
         process(status, &page)
         packets(status, &page)
         flows(status, &page)
         if let history = status.history { page.add(history) }
         detection(status, &page)
+        page.add(open)
         quarantine(status, &page)
         page.add(status.responses)
         page.add(status.runtimeEvents ?? [])
@@ -92,7 +97,7 @@ enum MetricsText {
         page.counter("verdicts_total", "Anomalous windows.", status.verdicts)
         page.counter(
             "verdicts_dropped_total", "Verdicts that found the queue full.", status.verdictsDropped)
-        page.counter("alerts_total", "Alerts that were reported.", status.alerts)
+        page.add(alerts: status.alertsByPattern ?? [:])
         page.counter(
             "alerts_suppressed_total", "Alerts that were not reported: too many in that second.",
             status.alertsSuppressed)

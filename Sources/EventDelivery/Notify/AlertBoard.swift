@@ -24,6 +24,8 @@ struct AlertBoard: Sendable {
 
     private struct Entry: Sendable {
         var start: Timestamp
+        /// The pattern's name for people, of an alert.
+        var title: String?
         var members: [String: Member] = [:]
         /// Whether there were members beyond the limit.
         var hasFurther = false
@@ -87,7 +89,7 @@ struct AlertBoard: Sendable {
         _ brief: EventBrief, _ name: String, end: Instant, _ time: Timestamp
     ) -> Bool {
         let key = place(for: brief, name)
-        var entry = entries[key] ?? Entry(start: time)
+        var entry = entries[key] ?? Entry(start: time, title: brief.title?.short(80))
         let member = brief.key
         let before = entry.members[member]
         if before != nil || entry.members.count < Self.mostMembers {
@@ -216,7 +218,7 @@ struct AlertBoard: Sendable {
             case "LazaretQuarantine": "in quarantine"
             case "LazaretFenceFailed": "could not be fenced"
             case "LazaretManyIncidents": "further incidents, beyond \(Self.mostAlerts) alerts"
-            default: "anomalous traffic"
+            default: entry.title ?? "anomalous traffic"
             }
         result.put("summary", Self.plain("\(key.workload) on \(node): \(what)"))
         result.put("addresses", who.isEmpty ? "none any more" : Self.plain(who))

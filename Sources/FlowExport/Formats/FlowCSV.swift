@@ -5,7 +5,8 @@ internal import Timestamps
 
 /// Comma-separated values (RFC 4180): every counter of a record, one line per record.
 extension FlowText {
-    package mutating func addCSVHeader() {
+    /// - Parameter isNamed: whether the lines name the workloads.
+    package mutating func addCSVHeader(isNamed: Bool = false) {
         add("start_ns,end_ns,flow_start_ns,proto,orig,orig_port,resp,resp_port,vlan,inner_vlan,")
         add("tunnel,tunnel_id,outer_orig,outer_resp,end_reason,conn_state,history")
         for side in ["orig", "resp"] {
@@ -17,10 +18,14 @@ extension FlowText {
                 add(text: ",\(side)_\(name)")
             }
         }
-        add("\n")
+        if isNamed { add(",orig_workload,resp_workload") }
+        add(",community_id\n")
     }
 
-    package mutating func addCSV(_ flow: borrowing FlowRecord) {
+    /// - Parameter names: the workloads of originator and responder; nil: the lines have none.
+    package mutating func addCSV(
+        _ flow: borrowing FlowRecord, names: (originator: String?, responder: String?)? = nil
+    ) {
         let key = flow.key
         add(flow.start.nanoseconds)
         comma()
@@ -54,14 +59,28 @@ extension FlowText {
             add(flow.outerResponder, version: 0)
         }
         comma()
-        add(flow.ipfixReason)
+        add(flow.endReason.ipfixName)
         comma()
         add(flow.connectionState.name)
         comma()
         flow.forEachHistoryLetter { add(byte: $0) }
         addCSV(flow.originator)
         addCSV(flow.responder)
+        if let names {
+            addCSV(names.originator)
+            addCSV(names.responder)
+        }
+        comma()
+        add(CommunityID(of: key))
         add(byte: 10)
+    }
+
+    /// Appends a comma and a name, in quotes if it needs them.
+    private mutating func addCSV(_ name: String?) {
+        comma()
+        guard let name else { return }
+        let needsQuotes = name.contains { ",\"\r\n".contains($0) }
+        add(text: needsQuotes ? "\"\(name.replacing("\"", with: "\"\""))\"" : name)
     }
 
     private mutating func addCSV(_ side: FlowSide) {
@@ -121,18 +140,5 @@ extension FlowText {
     /// Appends a number rounded to the nearest whole number.
     mutating func add(whole value: Double) {
         add(UInt64(value.isFinite ? min(max(value, 0), 9e18) + 0.5 : 0))
-    }
-}
-
-extension FlowRecord {
-    /// The IPFIX name of the end reason (RFC 5102, element 136).
-    var ipfixReason: StaticString {
-        switch endReason {
-        case .idleTimeout: "idle timeout"
-        case .activeTimeout: "active timeout"
-        case .endOfFlow: "end of flow detected"
-        case .forcedEnd: "forced end"
-        case .lackOfResources: "lack of resources"
-        }
     }
 }

@@ -84,9 +84,10 @@ extension FlowText {
         add("\",\"age\":")
         add(UInt64(flow.duration.wholeSeconds))
         add(",\"state\":\"")
-        add(flow.eveState)
+        let (sent, received) = (flow.originator.packetCount, flow.responder.packetCount)
+        add(flow.endReason.eveState(isAnswered: sent > 0 && received > 0))
         add("\",\"reason\":\"")
-        add(flow.eveReason)
+        add(flow.endReason.eveName)
         add("\",\"alerted\":false}")
         guard flow.key.ipProtocol == 6 else { return }
         add(",\"tcp\":{\"tcp_flags\":\"")
@@ -150,21 +151,6 @@ extension FlowRecord {
         case .gre: "gre"
         case .ipInIP: "ip_in_ip"
         case .gtpU: "gtp_u"
-        }
-    }
-
-    var eveState: StaticString {
-        if endReason == .endOfFlow { return "closed" }
-        return responder.packetCount > 0 && originator.packetCount > 0 ? "established" : "new"
-    }
-
-    var eveReason: StaticString {
-        switch endReason {
-        case .idleTimeout: "timeout"
-        case .activeTimeout: "active_timeout"
-        case .endOfFlow: "tcp_closed"
-        case .forcedEnd: "shutdown"
-        case .lackOfResources: "forced"
         }
     }
 }

@@ -36,7 +36,7 @@ extension FlowText {
             add("\"")
         }
         add(",\"end_reason\":\"")
-        add(flow.ipfixReason)
+        add(flow.endReason.ipfixName)
         add("\",\"conn_state\":\"")
         add(flow.connectionState.name)
         add("\",\"history\":\"")

@@ -29,16 +29,11 @@ package struct FlowWriter: ~Copyable {
             ? FlowIPFIX(messageLimit: 1400, templateInterval: 20) : FlowIPFIX()
         switch format {
         case .table: text.addTableHeader(width: width)
-        case .csv: text.addCSVHeader()
+        case .csv: text.addCSVHeader(isNamed: workload != nil)
         case .zeek: text.addZeekHeader()
         case .json, .eve, .ipfix: break
         }
-        guard workload != nil else { return }
-        switch format {
-        case .table: text.addToLine("  WORKLOADS")
-        case .csv: text.addToLine(",orig_workload,resp_workload")
-        case .json, .zeek, .eve, .ipfix: break
-        }
+        if workload != nil, format == .table { text.addToLine("  WORKLOADS") }
     }
 
     /// The number of buffered bytes.
@@ -46,39 +41,24 @@ package struct FlowWriter: ~Copyable {
 
     package mutating func add(_ flow: borrowing FlowRecord) {
         identifier &+= 1
+        let key = flow.key
+        let names = workload.map { ($0(key.originator), $0(key.responder)) }
         switch format {
-        case .table: text.addTable(flow, width: width, isColoured: isColoured)
-        case .csv: text.addCSV(flow)
-        case .json: text.addJSON(flow)
-        case .zeek: text.addZeek(flow, flowIdentifier: identifier)
-        case .eve: text.addEVE(flow, flowIdentifier: identifier)
-        case .ipfix: ipfix.add(flow, to: &text)
-        }
-        if let workload { addWorkloads(of: flow, workload) }
-    }
-
-    /// Adds the names of both ends to the line of a flow.
-    private mutating func addWorkloads(
-        of flow: borrowing FlowRecord, _ workload: (IPAddress) -> String?
-    ) {
-        let names = (workload(flow.key.originator), workload(flow.key.responder))
-        switch format {
-        case .table: text.addToLine("  \(names.0 ?? "-") > \(names.1 ?? "-")")
-        case .csv: text.addToLine(",\(Self.cell(names.0)),\(Self.cell(names.1))")
+        case .table:
+            text.addTable(flow, width: width, isColoured: isColoured)
+            if let names { text.addToLine("  \(names.0 ?? "-") > \(names.1 ?? "-")") }
+        case .csv: text.addCSV(flow, names: names)
         case .json:
+            text.addJSON(flow)
+            guard let names else { return }
             var members = ""
             if let name = names.0 { members += ",\"orig_workload\":\(JSONObject.quoted(name))" }
             if let name = names.1 { members += ",\"resp_workload\":\(JSONObject.quoted(name))" }
             text.addToLine(members + "}", replacing: 1)
-        case .zeek, .eve, .ipfix: break
+        case .zeek: text.addZeek(flow, flowIdentifier: identifier)
+        case .eve: text.addEVE(flow, flowIdentifier: identifier)
+        case .ipfix: ipfix.add(flow, to: &text)
         }
-    }
-
-    /// A value of CSV (RFC 4180).
-    private static func cell(_ name: String?) -> String {
-        guard let name else { return "" }
-        let needsQuotes = name.contains { ",\"\r\n".contains($0) }
-        return needsQuotes ? "\"\(name.replacing("\"", with: "\"\""))\"" : name
     }
 
     /// Passes the buffered bytes to `write` and clears the buffer. An open IPFIX message is closed

@@ -126,32 +126,50 @@ struct SHA1Block {
 
     /// Pads and hashes.
     func digest() -> InlineArray<5, UInt32> {
-        var block = words
-        block[length / 4] |= 0x80 << (24 - UInt32(length % 4) * 8)
-        block[15] = UInt32(length * 8)
-        let start: InlineArray<5, UInt32> = [
-            0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0,
-        ]
-        var (a, b, c, d, e) = (start[0], start[1], start[2], start[3], start[4])
-        for round in 0..<80 {
-            if round >= 16 {
-                let mixed =
-                    block[(round + 13) & 15] ^ block[(round + 8) & 15] ^ block[(round + 2) & 15]
-                    ^ block[round & 15]
-                block[round & 15] = mixed << 1 | mixed >> 31
-            }
-            let mix: UInt32
-            switch round {
-            case 0..<20: mix = ((b & c) | (~b & d)) &+ 0x5A82_7999
-            case 20..<40: mix = (b ^ c ^ d) &+ 0x6ED9_EBA1
-            case 40..<60: mix = ((b & c) | (b & d) | (c & d)) &+ 0x8F1B_BCDC
-            default: mix = (b ^ c ^ d) &+ 0xCA62_C1D6
-            }
-            let next = (a << 5 | a >> 27) &+ mix &+ e &+ block[round & 15]
-            (a, b, c, d, e) = (next, a, b << 30 | b >> 2, c, d)
+        var schedule = InlineArray<80, UInt32>(repeating: 0)
+        for index in 0..<16 { schedule[index] = words[index] }
+        schedule[length / 4] |= 0x80 << (24 - UInt32(length % 4) * 8)
+        schedule[15] = UInt32(length * 8)
+        for index in 16..<80 {
+            let mixed =
+                schedule[index - 3] ^ schedule[index - 8] ^ schedule[index - 14]
+                ^ schedule[index - 16]
+            schedule[index] = mixed << 1 | mixed >> 31
+        }
+        let start = State()
+        var now = start
+        for round in 0..<20 {
+            now.step((now.b & now.c) | (~now.b & now.d), 0x5A82_7999 &+ schedule[round])
+        }
+        for round in 20..<40 {
+            now.step(now.b ^ now.c ^ now.d, 0x6ED9_EBA1 &+ schedule[round])
+        }
+        for round in 40..<60 {
+            now.step(
+                (now.b & now.c) | (now.b & now.d) | (now.c & now.d),
+                0x8F1B_BCDC &+ schedule[round])
+        }
+        for round in 60..<80 {
+            now.step(now.b ^ now.c ^ now.d, 0xCA62_C1D6 &+ schedule[round])
         }
         return [
-            start[0] &+ a, start[1] &+ b, start[2] &+ c, start[3] &+ d, start[4] &+ e,
+            start.a &+ now.a, start.b &+ now.b, start.c &+ now.c, start.d &+ now.d,
+            start.e &+ now.e,
         ]
+    }
+
+    /// The state between two rounds, as it begins.
+    private struct State {
+        var a: UInt32 = 0x6745_2301
+        var b: UInt32 = 0xEFCD_AB89
+        var c: UInt32 = 0x98BA_DCFE
+        var d: UInt32 = 0x1032_5476
+        var e: UInt32 = 0xC3D2_E1F0
+
+        @inline(__always)
+        mutating func step(_ mix: UInt32, _ word: UInt32) {
+            let next = (a << 5 | a >> 27) &+ mix &+ e &+ word
+            (a, b, c, d, e) = (next, a, b << 30 | b >> 2, c, d)
+        }
     }
 }

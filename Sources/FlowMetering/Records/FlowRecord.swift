@@ -99,12 +99,3 @@ public struct FlowSide: Sendable, BitwiseCopyable {
     /// All TCP flags that were set.
     public var tcpFlags: UInt8 = 0
 }
-
-/// Why a flow record was written, by the names of IPFIX `flowEndReason` (RFC 5102, element 136).
-public enum FlowEndReason: UInt8, Sendable, BitwiseCopyable {
-    case idleTimeout = 1
-    case activeTimeout = 2
-    case endOfFlow = 3
-    case forcedEnd = 4
-    case lackOfResources = 5
-}

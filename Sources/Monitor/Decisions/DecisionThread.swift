@@ -1,5 +1,6 @@
 internal import Logging
 internal import AnomalyDetection
+internal import AttackPatterns
 internal import Decisions
 internal import Enforcement
 internal import EventDelivery
@@ -45,6 +46,8 @@ final class DecisionThread: Sendable {
         var verdictLatency = LatencyHistogram()
         var fenceLatency = LatencyHistogram()
         var alerts: UInt64 = 0
+        /// By severity, and by the name of the pattern or `none`.
+        var alertsByPattern: [String: [String: UInt64]] = [:]
         var suppressed: UInt64 = 0
         var muted: UInt64 = 0
         var actions = MonitorStatus.Actions()
@@ -243,6 +246,14 @@ final class DecisionThread: Sendable {
             keeping: Self.incidentLimit)
     }
 
+    private func count(_ alert: Event.Alert) {
+        let pattern = alert.pattern?.rawValue ?? "none"
+        tallies.withLock { tallies in
+            tallies.alerts &+= 1
+            tallies.alertsByPattern[alert.severity.word, default: [:]][pattern, default: 0] &+= 1
+        }
+    }
+
     /// Writes events to the sinks, the store and the hub; each is rendered once.
     private func publish(_ events: [Event]) {
         let now = Clock.now()
@@ -251,7 +262,7 @@ final class DecisionThread: Sendable {
             dispatcher.write(rendered)
             lines.withLock { $0.log(event) }
             recorder?.record(rendered, at: now + .nanoseconds(order))
-            if event.kind == .alert { tallies.withLock { $0.alerts &+= 1 } }
+            if case .alert(let alert) = event.payload { count(alert) }
             // The status carries the counters, and newer ones.
             if event.kind != .stats { hub.publish(rendered) }
         }

@@ -6,8 +6,8 @@ internal import SystemSupport
 internal import Timestamps
 internal import Workloads
 
-/// Computes the risk of workloads on a thread of its own: once a minute, and soon after an incident
-/// has changed. No packet waits for it, and nothing is fenced by it.
+/// Counts open incidents and computes the risk of workloads on a thread of its own: once a minute,
+/// and soon after an incident has changed. No packet waits for it, and nothing is fenced by it.
 final class RiskWatch: Sendable {
     private static let period = Interval.seconds(60)
     /// After a change, it is computed again no earlier than this, and never takes more than a
@@ -71,6 +71,7 @@ final class RiskWatch: Sendable {
         state.changes = changes
         state.next = begin + Self.period
         do {
+            hub.publish(try store.openIncidents())
             hub.publish(try report(&state, now: Clock.now()))
             if state.isFailing { logger.notice("the risk of workloads is computed again") }
             state.isFailing = false

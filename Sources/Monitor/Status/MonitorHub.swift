@@ -63,6 +63,7 @@ public final class MonitorHub: Sendable {
     private let reload = Atomic<Bool>(false)
     private let incidentVersion = Atomic<Int>(0)
     let riskReport = Mutex<RiskReport?>(nil)
+    private let open = Mutex<[OpenIncidents]>([])
 
     public init() {}
 
@@ -179,6 +180,11 @@ public final class MonitorHub: Sendable {
         state.withLock { $0.incidents = incidents }
         noteIncidentChange()
     }
+
+    /// The numbers of open incidents by severity and state, some seconds old.
+    public var openIncidents: [OpenIncidents] { open.withLock { $0 } }
+
+    func publish(_ incidents: [OpenIncidents]) { open.withLock { $0 = incidents } }
 
     /// Counts changes of incidents and of what operators say of them.
     var incidentChanges: Int { incidentVersion.load(ordering: .relaxed) }

@@ -14,6 +14,7 @@ import Quarantine
 import Responses
 import StatusReport
 import SystemSupport
+import TextFormats
 import Workloads
 import Timestamps
 
@@ -56,6 +57,18 @@ struct MonitorReporter {
         status.isEnforcing = options.isEnforcing
         status.stateDirectory = options.stateDirectory.absolutePath
         status.interfaces = options.interfaces
+        status.reload = MonitorStatus.Reload(read: started)
+    }
+
+    /// Notes that configuration, model and feedback were read again, or why they could not be.
+    mutating func noteReload(failure: (any Error)? = nil) {
+        let now = Clock.now()
+        guard let failure else {
+            status.reload = MonitorStatus.Reload(read: now)
+            return
+        }
+        status.reload?.failed = now
+        status.reload?.reason = "\(failure)"
     }
 
     /// Enters a phase; the next second starts at once.
@@ -180,6 +193,7 @@ struct MonitorReporter {
         status.verdictLatency = counts.verdictLatency
         status.fenceLatency = counts.fenceLatency
         status.alerts = counts.alerts
+        status.alertsByPattern = counts.alertsByPattern
         status.alertsSuppressed = counts.suppressed
         status.alertsMuted = counts.muted
         status.actions = counts.actions
@@ -248,6 +262,11 @@ struct MonitorReporter {
         for entrance in status.entrances {
             guard let trouble = entrance.trouble else { continue }
             troubles.append("control.\(entrance.name): clients cannot connect: \(trouble)")
+        }
+        if let reload = status.reload, let failed = reload.failed {
+            troubles.append(
+                "the reload of \(UTC.moment(failed)) failed: \(reload.reason ?? ""); what was read "
+                    + "at \(UTC.moment(reload.read)) stays in use")
         }
         for (source, state) in parts.live.directory.states() {
             guard case .lost(let reason) = state else { continue }

@@ -104,11 +104,9 @@ struct FeedbackCommand: AsyncParsableCommand {
             let used = try? await client.status(timeout: .seconds(5)).modelFile,
             used.realPath == model.absolutePath.realPath
         else { return }
-        do {
-            try await client.reload()
-            try Output.write("the monitor uses it now\n", to: nil)
-        } catch {
-            Output.warn("the monitor does not use it before a reload: \(error)")
+        do { try await client.reload() } catch {
+            return Output.warn("the monitor does not use it before a reload: \(error)")
         }
+        try? Output.write("the monitor uses it now\n", to: nil)
     }
 }

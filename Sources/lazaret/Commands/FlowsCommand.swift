@@ -19,10 +19,12 @@ struct FlowsCommand: AsyncParsableCommand {
             Reads captures (-r) or interfaces (-i) and writes one record for each flow that ends. \
             On an interface or a pipe, SIGINT and SIGTERM end every flow and write the remaining \
             records; on files, they end with an error, and no file of a part is left. SIGUSR1 \
-            prints counters. With --inventory, tables, CSV and JSON name the workloads.
+            prints counters. With --inventory, tables, CSV and JSON name the workloads. CSV, JSON, \
+            Zeek and EVE have the community_id of each flow, by which tools are joined.
 
             Without -r and -i, shows the flows that a monitor has kept: those of the running \
-            monitor, or in --state. "Who talked to the database yesterday at three":
+            monitor, or in --state; as table, csv, json or eve, since zeek and ipfix have counters \
+            that are not kept. "Who talked to the database yesterday at three":
               lazaret flows --from 'yesterday 15:00' --to 'yesterday 15:10' --workload database
             """)
 
@@ -60,8 +62,10 @@ struct FlowsCommand: AsyncParsableCommand {
             throw ValidationError("--threads \(threads): give 1 or 2")
         }
         if readsHistory {
-            guard [.table, .csv, .json].contains(format) else {
-                throw ValidationError("the history is written as table, csv or json")
+            guard [.table, .csv, .json, .eve].contains(format) else {
+                throw ValidationError(
+                    "the history is written as table, csv, json or eve; it does not keep all the "
+                        + "counters of \(format.rawValue)")
             }
             guard output?.hasPrefix("udp://") != true, output?.hasPrefix("tcp://") != true else {
                 throw ValidationError("-o: the history is written to a file")
@@ -128,6 +132,7 @@ struct FlowsCommand: AsyncParsableCommand {
             throw error
         } catch {
             FlowProgress.clear()
+            if (error as? FlowOutputError)?.hasNoReader == true { throw ReaderIsGone() }
             printError("\(error)")
             if case .some(.interrupted) = error as? CaptureError {
                 throw ExitCode(Signals.exitCode)

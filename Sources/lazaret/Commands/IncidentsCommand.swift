@@ -151,6 +151,7 @@ struct MuteCommand: AsyncParsableCommand {
             try Output.write(
                 "\(mute.workload.printable): \((mute.pattern ?? "all alerts").printable) muted for "
                     + "\(span); undo: lazaret mute end \(mute.number)\n", to: nil)
+            if let warning = mute.warning { Output.warn(warning) }
         }
     }
 

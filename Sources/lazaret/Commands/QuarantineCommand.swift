@@ -291,7 +291,7 @@ struct QuarantineCommand: ParsableCommand {
     static func exiting<T>(_ body: () async throws -> T) async throws -> T {
         do { return try await body() } catch let error as ExitCode {
             throw error
-        } catch let error where Failure.isOfConfiguration(error) {
+        } catch let error where Failure.isOfConfiguration(error) || error is ReaderIsGone {
             throw error
         } catch {
             printError("\(error)")

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BaselineGraph
 import ControlServer
 import EventStore
 import Events
@@ -93,7 +94,7 @@ struct StoredAlert {
 
 extension EVEFlow {
     fileprivate init(_ entry: FlowEntry) {
-        let hasPorts = [6, 17, 132].contains(entry.ipProtocol)
+        let hasPorts = Service.hasPorts(entry.ipProtocol)
         self.init(
             source: entry.originator, sourcePort: hasPorts ? entry.originatorPort : nil,
             destination: entry.responder, destinationPort: hasPorts ? entry.responderPort : nil,
@@ -101,6 +102,7 @@ extension EVEFlow {
             state: "\(entry.state.name)",
             packets: (entry.originatorPackets, entry.responderPackets),
             bytes: (entry.originatorBytes, entry.responderBytes))
+        communityID = entry.communityID.text
     }
 }
 

@@ -125,6 +125,7 @@ struct HistoryInput: ParsableArguments {
         let text =
             switch format {
             case .json: rows.map { $0.json + "\n" }.joined()
+            case .eve: rows.map { $0.eve + "\n" }.joined()
             case .csv: FlowRowsText.csvHead + rows.map(FlowRowsText.csv).joined()
             default: rows.isEmpty ? "no such flows\n" : FlowRowsText.table(rows)
             }
