@@ -350,8 +350,8 @@ let package = Package(
                 "Timestamps", "SystemSupport", "TextFormats", "Digests", "HTTPClient", "HTTPServer",
                 "ImageReports", "NetworkAddresses", "PacketCapture", "FlowMetering",
                 "AttackPatterns", "Quarantine", "FlowHistory", "Responses", "EventStore", "Events",
-                "HTMLReport", "Recording", "Risk", "StatusReport", "Monitor", "Settings", logging,
-                system,
+                "HTMLReport", "ModelFiles", "Recording", "Risk", "StatusReport", "Monitor",
+                "Settings", logging, system,
             ],
             embedding: [
                 "Web/index.html", "Web/dashboard.css", "Web/dashboard.js", "Web/flows.html",

@@ -109,7 +109,7 @@ extension Detector {
                 feature: feature, value: window[feature],
                 baselineMedian: description.raw(group.median[column], seconds: seconds),
                 baselineP99: upper, baselineLargest: upper, share: shares[column],
-                text: Explanation.number(window[feature], description)
+                text: Explanation.amount(window[feature], description, window)
                     + " \(description.counts) in \(seconds) s; 95 % of clean minutes have at most "
                     + Explanation.number(upper, description))
         }

@@ -122,7 +122,7 @@ extension Detector {
             feature: growth.feature, value: window[growth.feature],
             baselineMedian: raw(baseline.median), baselineP99: raw(baseline.p99),
             baselineLargest: raw(baseline.largest), share: share,
-            text: Explanation.number(window[growth.feature], description)
+            text: Explanation.amount(window[growth.feature], description, window)
                 + " \(description.counts) in \(window.scale.seconds) s; clean maximum "
                 + Explanation.number(raw(baseline.largest), description))
     }

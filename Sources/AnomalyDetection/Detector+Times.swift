@@ -76,7 +76,7 @@ extension Detector {
             baselineMedian: description.raw(baseline.median[column], seconds: seconds),
             baselineP99: min(limit, description.raw(baseline.p99[column], seconds: seconds)),
             baselineLargest: limit, share: share,
-            text: Explanation.number(window[excess.feature], description)
+            text: Explanation.amount(window[excess.feature], description, window)
                 + " \(description.counts) in \(seconds) s; usual from "
                 + "\(times.hours(at: window.endSecond)): at most "
                 + Explanation.number(limit, description))

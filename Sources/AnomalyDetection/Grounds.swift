@@ -20,6 +20,18 @@ enum Grounds: Sendable {
         case .window(let judged): judged.reasons
         }
     }
+
+    /// Calls `body` with the features beyond the clean range, and their raw values.
+    func forEachExcess(_ body: (Feature, Float) -> Void) {
+        switch self {
+        case .stated(let reasons):
+            for reason in reasons { body(reason.feature, reason.value) }
+        case .window(let judged):
+            for feature in Feature.allCases where judged.excess[feature.rawValue] > 0 {
+                body(feature, judged.window[feature])
+            }
+        }
+    }
 }
 
 /// A window with what it was compared with.

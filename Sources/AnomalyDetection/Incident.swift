@@ -29,6 +29,8 @@ public struct Incident: Sendable {
     public var patterns: [Pattern: Verdict]
     /// The verdict with the greatest weight.
     public var strongest: Verdict
+    /// What its windows reached at most.
+    public private(set) var peaks = IncidentPeaks()
     /// Whom its verdicts acted on, the first ones; the others are counted.
     public private(set) var targets: [AttackTarget.Host] = []
     /// How many they are at least.
@@ -90,9 +92,15 @@ extension Incident {
             patterns[pattern] = verdict
         }
         if weight > Self.weight(strongest) { strongest = verdict }
+        note(verdict)
+        return true
+    }
+
+    /// Adds what a verdict reached, whom it acted on, and what was said of processes.
+    fileprivate mutating func note(_ verdict: Verdict) {
+        peaks.add(verdict)
         add(targetsOf: verdict)
         add(verdict.runtimeEvents)
-        return true
     }
 
     private static func weight(_ verdict: Verdict) -> Float {
@@ -228,8 +236,7 @@ public struct IncidentTracker: Sendable {
             firstQuarantineSecond: verdict.level == .quarantine ? window.endSecond : nil,
             patterns: verdict.pattern.map { [$0: verdict] } ?? [:], strongest: verdict,
             eventID: eventID())
-        incident.add(targetsOf: verdict)
-        incident.add(verdict.runtimeEvents)
+        incident.note(verdict)
         open[key] = incident
     }
 

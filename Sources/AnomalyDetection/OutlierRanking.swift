@@ -232,30 +232,38 @@ struct RankedWindow: Sendable {
     var forest: IsolationForest
     var pattern: Pattern?
 
-    /// The pattern's rule, and the three features with the greatest weight.
+    /// The pattern's rule or the value that triggered it, and the features with the greatest
+    /// weight.
     var reasons: [Verdict.Reason] {
         var shares = [Float](repeating: 0, count: Feature.count)
         forest.attribute(row, to: &shares)
         let order = Feature.allCases.filter { row[$0.rawValue] > 0.5 && window[$0] > 0 }
             .sorted { shares[$0.rawValue] > shares[$1.rawValue] }
-        let features = order.prefix(3).map { feature in
-            let description = FeatureSchema.description(of: feature)
-            func raw(_ values: [Float]) -> Float {
-                description.raw(values[feature.rawValue], seconds: window.scale.seconds)
-            }
-            let median = raw(node.median)
-            return Verdict.Reason(
-                feature: feature, value: window[feature], baselineMedian: median,
-                baselineP99: raw(node.p99), baselineLargest: raw(node.largest),
-                share: shares[feature.rawValue],
-                text: Explanation.number(window[feature], description) + " \(description.counts) in"
-                    + """
-                     \(window.scale.seconds) s (median of all \
-                    \(Explanation.number(median, description)))
-                    """
-            )
+        if let pattern, let text = pattern.ruleText(of: window) {
+            return [pattern.ruleReason(text, window, node)]
+                + order.prefix(3).map { reason($0, shares) }
         }
-        guard let pattern, let text = pattern.ruleText(of: window) else { return features }
-        return [pattern.ruleReason(text, window, node)] + features
+        var shown = Array(order.prefix(3))
+        if let trigger = pattern?.trigger(in: window) {
+            shown.removeAll { $0 == trigger }
+            shown = [trigger] + shown.prefix(2)
+        }
+        return shown.map { reason($0, shares) }
+    }
+
+    private func reason(_ feature: Feature, _ shares: [Float]) -> Verdict.Reason {
+        let description = FeatureSchema.description(of: feature)
+        let seconds = window.scale.seconds
+        func raw(_ values: [Float]) -> Float {
+            description.raw(values[feature.rawValue], seconds: seconds)
+        }
+        let median = raw(node.median)
+        return Verdict.Reason(
+            feature: feature, value: window[feature], baselineMedian: median,
+            baselineP99: raw(node.p99), baselineLargest: raw(node.largest),
+            share: shares[feature.rawValue],
+            text: Explanation.amount(window[feature], description, window)
+                + " \(description.counts) in \(seconds) s (median of all "
+                + "\(Explanation.number(median, description)))")
     }
 }

@@ -13,7 +13,7 @@ package enum Explanation {
         _ description: FeatureDescription, value: Float, largest: Float, window: Window
     ) -> String {
         let length = window.scale.seconds
-        let amount = number(value, description)
+        let amount = self.amount(value, description, window)
         let clean = "clean maximum \(number(largest, description))"
         switch description.feature {
         case .failedShare:
@@ -80,6 +80,13 @@ package enum Explanation {
             return "\(contact.address) \(service)"
         }
         return "\(contact.address) \(Service.protocolName(contact.ipProtocol)) \(contact.port)"
+    }
+
+    /// A value of a window; "about 2951" if it is an estimate.
+    package static func amount(
+        _ value: Float, _ description: FeatureDescription, _ window: Window
+    ) -> String {
+        (window.isEstimated(description.feature) ? "about " : "") + number(value, description)
     }
 
     private static func ratio(_ logarithm: Float) -> String { fixed(expf(logarithm), digits: 1) }

@@ -121,10 +121,15 @@ extension Pattern {
     }
 
     /// Whether the packets are the segments of a few connections, whose receiver acknowledges
-    /// them, one of three at least, by packets of 40 bytes.
+    /// them.
     func isUpload(_ window: Window) -> Bool {
-        window.lastContact.ipProtocol == 6 && window[.bytesPerPacket] >= 300
-            && window[.bytesIn] >= 13 * window[.packetsOut]
+        window[.bytesPerPacket] >= 300 && Self.isAcknowledged(window)
+    }
+
+    /// Whether most packets may be those of a few connections, one of three of which at least is
+    /// acknowledged, by packets of 40 bytes.
+    static func isAcknowledged(_ window: Window) -> Bool {
+        window.lastContact.ipProtocol == 6 && window[.bytesIn] >= 13 * window[.packetsOut]
             && window[.flows] * 100 <= window[.packetsOut]
     }
 

@@ -69,27 +69,6 @@ extension Pattern {
         window.identity?.place == .outside && window.evidence != .port
     }
 
-    /// The clearest pattern in a window that is only compared with others of a capture.
-    ///
-    /// Nobody is fenced or trained by a ranking, so guessing is named from fewer connections on:
-    /// eight a minute to a service that hides its logins, nearly all of them short and of the same
-    /// sizes, as those of wrong passwords are.
-    package static func ranked(_ window: Window) -> (pattern: Pattern, strength: Float)? {
-        if let found = match(window) { return found }
-        let length = (Float(window.scale.seconds) / 10).squareRoot()
-        let flows = max(window[.flows], 1)
-        let hidden = window[.failedLogins] - Float(window.refusedLogins)
-        guard hidden >= leastRanked, hidden * 4 >= flows * 3, window[.edges] <= 2,
-            window.unanswered * 4 < flows,
-            Float(window.equalConversations) >= rankedShare * hidden
-        else { return nil }
-        let strength = hidden / (3 * length)
-        return strength >= 1 ? (.guessing, strength) : nil
-    }
-
-    private static let leastRanked: Float = 6
-    private static let rankedShare: Float = 0.6
-
     /// Whether a window of this pattern rests on logins: on refusals, or on connections to services
     /// for which a login is all that they can be.
     package static func restsOnLogins(_ window: Window) -> Bool {

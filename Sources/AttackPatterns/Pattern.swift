@@ -207,22 +207,8 @@ public enum Pattern: String, CaseIterable, Sendable {
     public func amount(in window: Window) -> String {
         if let text = ruleText(of: window) { return text }
         let description = FeatureSchema.description(of: measure)
-        return Explanation.number(window[measure], description)
+        return Explanation.amount(window[measure], description, window)
             + " \(description.counts) in \(window.scale.seconds) s"
-    }
-
-    /// The clearest pattern in a window without a baseline, and its strength in multiples of its
-    /// least amount.
-    public static func match(_ window: Window) -> (pattern: Pattern, strength: Float)? {
-        // Without a baseline, many short calls inside are no sign of anything.
-        let mayGuess = restsOnLogins(window) || window.identity?.place == .outside
-        guard
-            var found = match(
-                window, excluding: mayGuess ? nil : .guessing, isAnomalous: { _ in true })
-        else { return nil }
-        // Uploads are common, so without a baseline five times as much is needed.
-        if found.pattern == .exfiltration { found.strength /= 5 }
-        return found.strength >= 1 ? found : nil
     }
 
     /// The clearest pattern in a window, and its strength in multiples of its least amount.

@@ -1,6 +1,7 @@
 internal import EventStore
 internal import Events
 internal import FoundationEssentials
+public import ModelFiles
 
 /// Triage and mutes of a running monitor, for the command line.
 extension ControlClient {
@@ -12,6 +13,13 @@ extension ControlClient {
             public var by: String?
             /// `withdrawn` in the answer to a change that withdraws feedback.
             public var feedback: String?
+            /// In the answer to a change: what is ordinary from now on, and what is not.
+            public var ordinary: [String]?
+            public var notCovered: [String]?
+
+            public var effect: FeedbackEffect? {
+                ordinary.map { FeedbackEffect(ordinary: $0, notCovered: notCovered ?? []) }
+            }
         }
 
         public var eventId: String
@@ -22,6 +30,7 @@ extension ControlClient {
         public var summary: String
         public var targetText: String?
         public var decision: String
+        public var quarantineId: String?
         public var triage: Triage
 
         /// `worker (10.60.4.12)`, or the address alone if it has no name of its own.
@@ -75,13 +84,34 @@ extension ControlClient {
         return [line] + changes.map(\.eve)
     }
 
+    /// The incident that begins with an alert, as JSON and decoded; nil if none does.
+    public func incident(_ id: String) async throws -> (json: [UInt8], incident: Incident)? {
+        do {
+            let bytes = try await get("/api/v1/incidents/\(try Self.checked(id))")
+            return (bytes, try decode(bytes))
+        } catch ControlError.refused { return nil }
+    }
+
     /// Records feedback on an alert.
     ///
     /// - Parameter word: `benign`, `malicious`, or `withdrawn`, which removes earlier feedback.
-    public func feedback(_ id: String, _ word: String, actor: String) async throws {
-        _ = try await post(
-            "/api/v1/events/\(try Self.checked(id))/feedback",
-            JSONText.object([("judgement", JSONText.quoted(word)), ("by", JSONText.quoted(actor))]))
+    /// - Returns: what is ordinary from now on; nil unless it is benign.
+    public func feedback(
+        _ id: String, _ word: String, actor: String
+    ) async throws -> FeedbackEffect? {
+        struct Answer: Decodable {
+            var ordinary: [String]?
+            var notCovered: [String]?
+        }
+        let answer: Answer = try decode(
+            await post(
+                "/api/v1/events/\(try Self.checked(id))/feedback",
+                JSONText.object([
+                    ("judgement", JSONText.quoted(word)), ("by", JSONText.quoted(actor)),
+                ])))
+        return answer.ordinary.map {
+            FeedbackEffect(ordinary: $0, notCovered: answer.notCovered ?? [])
+        }
     }
 
     /// Has the monitor read its configuration, model and feedback again.

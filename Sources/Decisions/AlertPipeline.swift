@@ -31,6 +31,8 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         package var outcomes: [QuarantineOutcome]
         /// Whether an alert was due and was suppressed.
         package var isSuppressed = false
+        /// Whether its alert is muted.
+        package var isMuted = false
         /// The events in order.
         package var events: [Event]
     }
@@ -48,9 +50,14 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
 
     /// Processes one verdict.
     ///
-    /// - Parameter mayAlert: false if too many alerts have already been reported; a new rule is
-    ///   reported nevertheless.
-    package mutating func process(_ found: Verdict, mayAlert: Bool = true) -> Result {
+    /// - Parameters:
+    ///   - mayAlert: false if too many alerts have already been reported; a new rule is reported
+    ///     nevertheless.
+    ///   - isMuted: whether an operator has muted such alerts: an event is made to be kept, not to
+    ///     be reported, except for a new rule.
+    package mutating func process(
+        _ found: Verdict, mayAlert: Bool = true, isMuted: Bool = false
+    ) -> Result {
         let verdict = withRuntimeEvents(found)
         let (outcomes, rule) = decider.decide(
             Self.request(verdict),
@@ -58,12 +65,15 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         let isWorthAlert = incidents.observe(verdict, eventID: Self.eventID(verdict))
         guard makesEvents else { return Result(outcomes: outcomes, events: []) }
         var events: [Event] = []
-        if isWorthAlert && mayAlert || outcomes.contains(where: \.decision.isFence) {
-            events.append(alert(verdict, rule))
+        let hasFence = outcomes.contains(where: \.decision.isFence)
+        if isWorthAlert && mayAlert || hasFence {
+            events.append(alert(verdict, rule, isMuted: isMuted && !hasFence))
         }
-        let isSuppressed = isWorthAlert && events.isEmpty
-        events += outcomes.map(event)
-        return Result(outcomes: outcomes, isSuppressed: isSuppressed, events: events)
+        var result = Result(outcomes: outcomes, events: [])
+        result.isSuppressed = isWorthAlert && events.isEmpty
+        result.isMuted = isMuted && isWorthAlert && !hasFence
+        result.events = events + outcomes.map(event)
+        return result
     }
 
     /// Runtime events change how urgent an alert is and what it says: no decision reads them.
@@ -76,7 +86,7 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         return verdict
     }
 
-    private func alert(_ verdict: Verdict, _ rule: QuarantineRule?) -> Event {
+    private func alert(_ verdict: Verdict, _ rule: QuarantineRule?, isMuted: Bool) -> Event {
         var alert = Event.Alert(verdict, identifier: Self.eventID(verdict), modelID: modelID)
         // Of several interfaces, the port by which its packets came.
         alert.origin = origin ?? alert.attribution?.portName.map(Event.Alert.Origin.interface)
@@ -87,6 +97,7 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         alert.decision = rule == nil ? .watch : .quarantine
         alert.quarantineID = rule?.id
         alert.isBlocked = rule != nil && decider.isEnforcing
+        alert.isMuted = isMuted
         if let image = image(verdict.workload) {
             alert.add(image, isRaised: verdict.isMoreUrgent)
         }

@@ -22,6 +22,11 @@ public struct StoredIncident: Sendable, Equatable {
         workload = incident.workload
         json = incident.json
     }
+
+    /// The incident's facts; nil if they cannot be read.
+    public var summary: IncidentSummary? {
+        try? JSONDecoder().decode(IncidentSummary.self, from: Data(json.utf8))
+    }
 }
 
 /// Which incidents are wanted.
@@ -39,10 +44,7 @@ public struct IncidentFilter: Sendable, Equatable {
     public func matches(_ incident: StoredIncident, _ state: Triage.State) -> Bool {
         guard self.state == nil || self.state == state else { return false }
         guard !text.isEmpty || pattern != nil || severity != nil else { return true }
-        guard
-            let facts = try? JSONDecoder().decode(
-                IncidentSummary.self, from: Data(incident.json.utf8))
-        else { return false }
+        guard let facts = incident.summary else { return false }
         guard pattern.map({ facts.patterns.contains($0) }) ?? true,
             severity == nil || severity == facts.severity
         else { return false }

@@ -124,6 +124,8 @@ extension Event {
         /// What was said of the workload's processes before and in the window.
         public var runtimeEvents: [RuntimeEvent] = []
         public var decision: Decision?
+        /// Whether it was not reported, since an operator had muted such alerts.
+        public var isMuted = false
         /// The rule that acts on the offender.
         public var quarantineID: String?
 

@@ -81,7 +81,7 @@ extension Verdict {
 }
 
 extension Event.Alert.Contact {
-    fileprivate init(_ contact: FeatureExtraction.Contact) {
+    init(_ contact: FeatureExtraction.Contact) {
         let hasPorts = contact.hasPorts
         self.init(
             address: contact.address, ipProtocol: contact.ipProtocol,

@@ -28,9 +28,10 @@ public enum FeatureReport {
             Values \
             marked *demand* are compared with what the address serves: a proxy that gets ten \
             times as many requests \
-            may send ten times as many. Distinct values are counted exactly up to 1,024 and \
-            estimated beyond (2 % off \
-            at 20,000), so that an address uses a fixed amount of memory.
+            may send ten times as many. Distinct values are counted exactly while an \
+            address has no more than 1,024 in ten minutes; of one that has more they are estimates \
+            (2 % off at 20,000), which texts call "about", so that an address uses a fixed amount \
+            of memory.
 
             | feature | unit | what it counts | what it reveals | scale | step | |
             |---|---|---|---|---|---|---|

@@ -8,6 +8,7 @@ import FoundationEssentials
 import NetworkAddresses
 import SystemSupport
 import TextFormats
+import Timestamps
 
 /// The feedback on a model's alerts: JSON lines in a file beside the model's, newest last.
 public enum FeedbackFile {
@@ -74,6 +75,93 @@ public enum FeedbackFile {
         let kept = try lines(model).map(\.line).filter { $0.eventID != eventID }
         try write(kept + [line], model)
         return try feedback(line, "\(source.path): event \(eventID)")
+    }
+
+    /// Adds the feedback *benign* on all that an incident reached; replaces earlier feedback on it.
+    ///
+    /// - Throws: `.output` if the file cannot be written.
+    package static func add(
+        benign incident: IncidentSummary, model: String
+    ) throws -> FeedbackEffect {
+        let said = lines(
+            Line(
+                time: UTC.timestamp(Timestamp(second: incident.start)), eventID: incident.eventID,
+                judgement: Feedback.Judgement.benign.rawValue,
+                workload: incident.workload == "outside" ? incident.offender : incident.workload,
+                subject: incident.offender, service: 0, scaleSeconds: incident.scale.seconds,
+                values: [:]),
+            incident.patterns.compactMap(Pattern.init(named:)),
+            incident.peaks ?? IncidentSummary.Peaks(), seconds: incident.end - incident.start)
+        return try replace(incident.eventID, said, incident.peaks?.hasMoreContacts ?? false, model)
+    }
+
+    /// The same for the incident that begins with an alert, as far as its alerts tell.
+    ///
+    /// - Throws: `.input` if the alert is not found, `.output` if the file cannot be written.
+    package static func add(
+        benign eventID: String, source: EVEReader, model: String
+    ) throws -> FeedbackEffect {
+        if let incident = source.incident(eventID) {
+            return try add(benign: incident, model: model)
+        }
+        let alerts = source.alerts(since: try source.alert(eventID).alert)
+        var head = try alert(eventID, in: source)
+        head.judgement = Feedback.Judgement.benign.rawValue
+        (head.peer, head.service, head.values) = (nil, 0, [:])
+        let peaks = IncidentSummary.Peaks(alerts: alerts)
+        var patterns: [Pattern] = []
+        for pattern in alerts.compactMap(\.pattern) where !patterns.contains(pattern) {
+            patterns.append(pattern)
+        }
+        let windows = alerts.compactMap(\.window)
+        let start = windows.map(\.lowerBound).min() ?? 0
+        let seconds = (windows.map(\.upperBound).max() ?? start) - start
+        return try replace(
+            eventID, lines(head, patterns, peaks, seconds: seconds), peaks.hasMoreContacts, model)
+    }
+
+    /// The lines of an incident: the values of each scale, the further contacts, and the patterns
+    /// that have no amount.
+    ///
+    /// - Parameter seconds: how long it lasted.
+    private static func lines(
+        _ head: Line, _ patterns: [Pattern], _ peaks: IncidentSummary.Peaks, seconds: Int
+    ) -> [Line] {
+        func to(_ contact: Event.Alert.Contact?, _ line: Line) -> Line {
+            var line = line
+            line.peer = contact.map { "\($0.address)" }
+            line.service =
+                contact.map { Service(ipProtocol: $0.ipProtocol, port: $0.port ?? 0).rawValue } ?? 0
+            return line
+        }
+        var lines: [Line] = []
+        var head = head
+        head.pattern = patterns.first { !$0.isRule }?.rawValue
+        for (scale, values) in peaks.addedUp(over: seconds) {
+            var line = to(peaks.contacts.first, head)
+            line.scaleSeconds = scale.seconds
+            line.values = Dictionary(
+                uniqueKeysWithValues: values.map { (FeatureSchema.description(of: $0).name, $1) })
+            lines.append(line)
+        }
+        let hasNamed = lines.contains { (try? feedback($0, ""))?.excusesContact == true }
+        if hasNamed { lines += peaks.contacts.dropFirst().map { to($0, head) } }
+        for pattern in patterns where pattern.isRule {
+            var line = head
+            line.pattern = pattern.rawValue
+            lines.append(line)
+        }
+        return lines
+    }
+
+    private static func replace(
+        _ eventID: String, _ said: [Line], _ hasMoreContacts: Bool, _ model: String
+    ) throws -> FeedbackEffect {
+        let kept = try lines(model).map(\.line).filter { $0.eventID != eventID }
+        try write(kept + said, model)
+        return FeedbackEffect(
+            try said.map { try feedback($0, "event \(eventID)") },
+            hasMoreContacts: hasMoreContacts)
     }
 
     /// Whether there is feedback on the alert `eventID`.

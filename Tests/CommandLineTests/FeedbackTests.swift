@@ -61,6 +61,57 @@ struct FeedbackTests {
         #expect(try replay() == before)
     }
 
+    private struct Incident: Decodable {
+        var event_id: String
+        var offender: String
+        var start: Int
+        var end: Int
+    }
+
+    private func incidents() throws -> (text: String, list: [Incident]) {
+        let run = try Run("replay", "-r", "captures/mixed.pcap", "-m", model, "--format", "json")
+        #expect(run.status == 0, "\(run.errors)")
+        let list = try run.output.split(separator: "\n").map {
+            try JSONDecoder().decode(Incident.self, from: Data($0.utf8))
+        }
+        return (run.output, list)
+    }
+
+    /// Not only what its first alert shows, but all that the incident reached is ordinary: the same
+    /// again raises nothing.
+    @Test(arguments: [
+        "10.60.4.13", "10.60.4.15", "10.60.2.30", "203.0.113.66", "10.60.3.20", "10.60.2.12",
+    ])
+    func aBenignIncidentIsNotRepeated(offender: String) throws {
+        let before = try incidents()
+        let file = try scratch.write("incidents.json", Data(before.text.utf8))
+        let incident = try #require(before.list.first { $0.offender == offender })
+        let said = try Run(
+            "feedback", "-m", model, "--events", file, incident.event_id, "--benign")
+        #expect(said.status == 0, "\(said.errors)")
+        #expect(said.output.contains("ordinary from now on for "), "\(said.output)")
+        #expect(said.output.contains("not covered: "), "\(said.output)")
+        let after = try incidents().list
+        func during(_ list: [Incident]) -> [Incident] {
+            list.filter {
+                $0.offender == offender && $0.start <= incident.end && $0.end >= incident.start
+            }
+        }
+        #expect(during(after).isEmpty, "\(during(after))")
+        #expect(after.count { $0.offender != offender } >= before.list.count / 2)
+        #expect(try feedback(incident.event_id, "--withdraw").status == 0)
+        #expect(try incidents().text == before.text)
+    }
+
+    /// A file of alerts tells less of the incident than the incident itself, and more than one.
+    @Test func theFirstAlertOfAFileSpeaksForTheOthersOfItsIncident() throws {
+        let scan = try #require(try incidents().list.first { $0.offender == "10.60.4.13" })
+        let said = try feedback(scan.event_id, "--benign")
+        #expect(said.output.contains("up to, in 10 s: "), "\(said.errors)")
+        #expect(said.output.contains("ports 1002"), "\(said.output)")
+        #expect(!said.output.contains("ports 30"), "\(said.output)")
+    }
+
     @Test func aBenignContactBecomesKnownAndOthersDoNot() throws {
         let call = try identifier("Lazaret contact never seen before", of: "10.60.3.20")
         #expect(try feedback(call, "--benign").status == 0)

@@ -134,6 +134,33 @@ struct TriageTests {
         #expect(try Run("audit", "verify", "--state", bench.state).status == 0)
     }
 
+    /// All that the incident reached is ordinary at once, also for the fence that is still there.
+    @Test func aBenignIncidentSaysWhatIsOrdinaryAndIsNotRepeated() throws {
+        let (program, _) = try incident()
+        let host = bench.lab.a.v4
+        func list() throws -> [Substring] {
+            try Run("incidents", "--socket", bench.socket).output.split(separator: "\n")
+                .filter { $0.contains(host) }
+        }
+        let first = try #require(try list().last)
+        let id = String(first.prefix { $0 != " " })
+        // The incident is over: what it does from now on is another.
+        let set = try Run("incidents", "set", id, "benign", "--socket", bench.socket)
+        #expect(set.status == 0, "\(set.errors)")
+        #expect(set.output.contains("ordinary from now on for "), "\(set.output)")
+        #expect(set.output.contains("up to, in 10 s: "), "\(set.output)")
+        #expect(set.output.contains("not covered: greater values; other workloads"))
+        #expect(
+            set.output.contains("still fenced: \(host) until ")
+                && set.output.contains("lazaret quarantine release \(host)"), "\(set.output)")
+        #expect(try bench.quarantine("release", host).contains(host))
+        let said = try Run("feedback", id, "--benign", "--socket", bench.socket)
+        #expect(said.output.contains("ordinary from now on for "), "\(said.output)")
+        #expect(!said.output.contains("still fenced"), "\(said.output)")
+        let isRead = eventually { program.errors.contains("feedback were read again") }
+        #expect(isRead, "\(program.errors)")
+    }
+
     @Test func aWrongTriageIsABadRequest() throws {
         let program = try bench.monitor()
         for body in [
@@ -177,6 +204,23 @@ struct TriageTests {
             return try ask("GET", "/metrics").text.contains(/lazaret_alerts_muted_total [1-9]/)
         }
         #expect(isCounted, "\(program.errors)")
+        // An incident of muted alerts only can be explained, and nobody was told of it.
+        var muted = ""
+        let isKept = try eventually {
+            try bench.lab.scan(bench.lab.b, by: bench.lab.a)
+            let text = try ask("GET", "/api/v1/events?limit=1000").text
+            let events = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[String: Any]]
+            let details = (events ?? []).compactMap { $0["lazaret"] as? [String: Any] }
+            muted = details.first { $0["muted"] as? Bool == true }?["event_id"] as? String ?? ""
+            return !muted.isEmpty
+        }
+        #expect(isKept, "\(program.errors)")
+        let explained = try Run("explain", muted, "--socket", bench.socket)
+        #expect(
+            explained.status == 0 && explained.output.contains("muted: it was not reported"),
+            "\(explained.output)\(explained.errors)")
+        let told = try String(contentsOfFile: bench.scratch.path("eve.json"), encoding: .utf8)
+        #expect(!told.contains(#""muted":true"#) && !told.contains(muted))
         #expect(try Run("mute", "end", "1", "--socket", bench.socket).status == 0)
         #expect(try Run("mute", "end", "1", "--socket", bench.socket).status == 1)
         #expect(try Run("mute", "--socket", bench.socket).output == "nothing is muted\n")

@@ -47,6 +47,26 @@ struct DistinctWindowTests {
         #expect(!window.contains(8, at: 1001))
     }
 
+    /// 1,024 keys of ten minutes, whatever older keys the table has.
+    @Test func aThousandKeysAreCountedExactly() {
+        var window = DistinctWindow()
+        for key in 0..<500 as Range<UInt64> {
+            window.insert(key << 1, second: 10, isNovel: false)
+        }
+        for key in 1000..<2024 as Range<UInt64> {
+            window.insert(key << 1, second: 700, isNovel: key % 2 == 0)
+            #expect(window.count(.short, at: 700) == Float(key - 999))
+        }
+        #expect(counts(&window, .long, 700) == (1024, 512))
+        #expect(!window.isEstimated)
+        for key in 3000..<5000 as Range<UInt64> {
+            window.insert(key << 1, second: 701, isNovel: false)
+        }
+        let estimate = window.count(.short, at: 701)
+        #expect(window.isEstimated && estimate == estimate.rounded())
+        #expect(abs(estimate - 3024) < 100, "\(estimate)")
+    }
+
     @Test func aMillionKeysNeedFixedMemoryAndAreEstimated() {
         var window = DistinctWindow()
         for key in 0..<20_000 as Range<UInt64> {

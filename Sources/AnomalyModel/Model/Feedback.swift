@@ -44,10 +44,10 @@ public struct Feedback: Sendable, Equatable {
 
     /// Up to this many new contacts, the named one becomes known; beyond, their number counts as
     /// clean.
-    static let namedContacts: Float = 3
+    package static let namedContacts: Float = 3
 
     /// Whether the named contact explains the novelty: then it becomes known, and others stay new.
-    var excusesContact: Bool {
+    package var excusesContact: Bool {
         judgement == .benign && peer != nil
             && values.allSatisfy { !$0.key.isNovelty || $0.value <= Self.namedContacts }
     }
@@ -70,7 +70,7 @@ public struct Feedback: Sendable, Equatable {
 
 extension Feature {
     /// Whether it counts contacts that are not in the graph.
-    var isNovelty: Bool {
+    package var isNovelty: Bool {
         switch self {
         case .newEdges, .newEdgeFailed, .newPeers, .newPorts, .newNetworks, .newOutsidePeers,
             .regularity:

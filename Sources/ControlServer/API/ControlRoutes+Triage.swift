@@ -1,6 +1,7 @@
 import AttackPatterns
 internal import EventStore
 internal import HTTPServer
+internal import ModelFiles
 internal import Monitor
 internal import TextFormats
 internal import Timestamps
@@ -10,7 +11,7 @@ extension ControlRoutes {
         Operation(
             .post, "/api/v1/incidents/{id}/triage",
             """
-            Sets the state of an incident; benign and malicious are also feedback on its alert, as \
+            Sets the state of an incident; benign and malicious are also feedback on it, as \
             'lazaret feedback' gives it
             """,
             access: .act,
@@ -25,7 +26,8 @@ extension ControlRoutes {
                 let said = try context.hub.triage(
                     id, state, comment: comment, actor: context.caller.actor(by))
                 return JSONText.response(
-                    json(said.triage, withdrawsFeedback: said.withdrawsFeedback))
+                    json(
+                        said.triage, withdrawsFeedback: said.withdrawsFeedback, said.effect))
             } catch { throw problem(error) }
         },
         Operation(
@@ -36,12 +38,14 @@ extension ControlRoutes {
             Input(
                 "judgement", in: .body, ValueFormat<MonitorHub.FeedbackWord>.enumeration,
                 "What it is; withdrawn removes earlier feedback"),
-            by, answers: .json(.object([]))
+            by, answers: .json(.object([], optional: Schema.effect))
         ) { context, id, word, by in
             do throws(MonitorHub.TriageError) {
-                try context.hub.judge(
+                let effect = try context.hub.judge(
                     alert: id, word, actor: context.caller.actor(by))
-                return JSONText.response("{}")
+                var object = JSONObject()
+                put(effect, in: &object)
+                return JSONText.response(object.text)
             } catch { throw problem(error) }
         },
         Operation(
@@ -105,13 +109,22 @@ extension ControlRoutes {
         }
     }
 
-    private static func json(_ triage: Triage, withdrawsFeedback: Bool = false) -> String {
+    private static func put(_ effect: FeedbackEffect?, in object: inout JSONObject) {
+        guard let effect else { return }
+        object.put("ordinary", effect.ordinary)
+        object.put("not_covered", effect.notCovered)
+    }
+
+    private static func json(
+        _ triage: Triage, withdrawsFeedback: Bool = false, _ effect: FeedbackEffect? = nil
+    ) -> String {
         var object = JSONObject()
         object.put("state", triage.state.rawValue)
         object.put("comment", triage.comment)
         object.put("by", triage.actor)
         object.put("time", UTC.timestamp(triage.time))
         if withdrawsFeedback { object.put("feedback", MonitorHub.FeedbackWord.withdrawn.rawValue) }
+        put(effect, in: &object)
         return object.text
     }
 
@@ -176,7 +189,12 @@ extension Schema {
         optional: [
             ("comment", string), ("by", string), ("time", string),
             ("feedback", string(oneOf: [MonitorHub.FeedbackWord.withdrawn.rawValue])),
-        ])
+        ] + effect)
+
+    /// What is ordinary from now on, and what is not, as lines of text.
+    fileprivate static let effect = [
+        ("ordinary", array(of: string)), ("not_covered", array(of: string)),
+    ]
 
     fileprivate static let mute = object(
         [

@@ -1,6 +1,9 @@
+import AnomalyDetection
+import FeatureExtraction
 import FoundationEssentials
 import Glibc
 import SystemSupport
+import Timestamps
 
 /// A file of EVE lines, searched without reading it into memory.
 package struct EVEReader {
@@ -53,6 +56,41 @@ package struct EVEReader {
                     + "write them"
             }
         throw IOError.input(path: path, reason: reason)
+    }
+
+    /// The incident that begins with this alert, of a file of incidents as 'replay --format json'
+    /// writes them; nil: there is none.
+    package func incident(_ identifier: String) -> IncidentSummary? {
+        var found: IncidentSummary?
+        let decoder = JSONDecoder()
+        forEachLine(holding: "\"\(identifier)\"") { line in
+            if let incident = try? decoder.decode(IncidentSummary.self, from: line),
+                incident.eventID == identifier
+            {
+                found = incident
+            }
+            return found == nil
+        }
+        return found
+    }
+
+    /// The alerts of the incident that begins with an alert, in file order; that alert alone if the
+    /// incident began before it.
+    package func alerts(since first: Event.Alert) -> [Event.Alert] {
+        // Of each incident of this offender.
+        var incidents: [[Event.Alert]] = []
+        var last = Int.min / 2
+        forEachLine(holding: "\"\(first.offender)\"") { line in
+            guard let event = try? Event(eve: line), case .alert(let alert) = event.payload,
+                alert.offender == first.offender, alert.workload == first.workload
+            else { return true }
+            let quiet = event.time.second - last - alert.scale.seconds
+            if quiet > IncidentTracker.quietSeconds { incidents.append([]) }
+            incidents[incidents.count - 1].append(alert)
+            last = event.time.second
+            return true
+        }
+        return incidents.first { $0.first?.identifier == first.identifier } ?? [first]
     }
 
     /// Whether one of the first lines is an event.

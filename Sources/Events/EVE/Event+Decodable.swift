@@ -93,7 +93,7 @@ extension Event.Alert {
 
     private enum Key: String, CodingKey {
         case workload, offender, mac, score, threshold, baseline, pattern, technique, reasons
-        case indicators, image, decision, evidence, port, handshakes, forged, resets
+        case indicators, image, decision, evidence, port, handshakes, forged, resets, muted
         case runtimeEvents = "runtime_events"
         case eventID = "event_id"
         case windowStart = "window_start"
@@ -148,6 +148,7 @@ extension Event.Alert {
         decision = try details.decodeIfPresent(String.self, forKey: .decision)
             .flatMap(Decision.init)
         quarantineID = try details.decodeIfPresent(String.self, forKey: .quarantineID)
+        isMuted = try details.decodeIfPresent(Bool.self, forKey: .muted) ?? false
         attribution = try Self.attribution(details)
         target = try AttackTarget(
             try line.nestedContainer(keyedBy: TargetKey.self, forKey: .lazaret))

@@ -112,6 +112,7 @@ extension Event.Alert {
         }
         object.put("decision", decision?.rawValue)
         object.put("quarantine_id", quarantineID)
+        if isMuted { object.put("muted", true) }
         if let attribution {
             object.put("evidence", attribution.evidence.rawValue)
             object.put("port", attribution.portName)

@@ -54,6 +54,9 @@ extension EventExplanation {
         }
         if let running = alert.running { lines.append("  \(running.text)") }
         if let decision = alert.decision { lines.append("  decision: \(decision.rawValue)") }
+        if alert.isMuted {
+            lines.append("  muted: it was not reported; 'lazaret mute' lists the mutes")
+        }
         return lines
     }
 

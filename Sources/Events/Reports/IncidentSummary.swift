@@ -49,6 +49,8 @@ public struct IncidentSummary: Sendable, Equatable {
     public var targetCount = 0
     /// What was said of the workload's processes before and during it, the earliest first.
     public var runtimeEvents: [RuntimeEvent] = []
+    /// What its windows reached at most; nil in incidents that earlier versions stored.
+    public var peaks: Peaks?
 
     public var targetAddress: IPAddress? { target?.address }
     public var targetText: String? { target?.text }
@@ -117,6 +119,7 @@ public struct IncidentSummary: Sendable, Equatable {
         targets = incident.targets
         targetCount = incident.targetCount
         runtimeEvents = incident.runtimeEvents
+        peaks = Peaks(incident.peaks)
     }
 
     /// One object on one line.
@@ -152,6 +155,7 @@ public struct IncidentSummary: Sendable, Equatable {
         if !runtimeEvents.isEmpty {
             object.put("runtime_events", runtimeEvents.map { $0.object(from: start) })
         }
+        peaks?.put(in: &object)
         return object.text
     }
 }
@@ -206,5 +210,6 @@ extension IncidentSummary: Decodable {
         targets = try object.decodeIfPresent([AttackTarget.Host].self, forKey: .targets) ?? []
         targetCount = try object.decodeIfPresent(Int.self, forKey: .targetCount) ?? 0
         target = try AttackTarget(try decoder.container(keyedBy: TargetKey.self))
+        peaks = try Peaks(from: decoder)
     }
 }

@@ -6,16 +6,16 @@
 ///
 /// Each key stores when it was last seen. Most hosts have few keys: a small table is searched for
 /// each count. In a larger one, a key is counted in the bucket of its second, so a window's
-/// count is the sum of its buckets. Keys are stored exactly in a table of up to `exactLimit` slots;
-/// beyond that, a key is only a slot in a sketch of fixed size, and the count is an estimate
-/// (linear counting: Whang, Vander-Zanden, Taylor 1990; about 2 % off at 20,000 keys, saturating
-/// near 34,000).
+/// count is the sum of its buckets. Keys are stored exactly in a table of up to `exactLimit` slots,
+/// which always has room for the 1,024 keys of ten minutes; beyond that, a key is only a slot in a
+/// sketch of fixed size, and the count is an estimate (linear counting: Whang, Vander-Zanden,
+/// Taylor 1990; about 2 % off at 20,000 keys, saturating near 34,000).
 struct DistinctWindow: Sendable {
     /// The slots of the smallest table, and those of the largest without buckets.
     private static let leastSlots = 4
     private static let searchedSlots = 16
     /// The greatest size of the exact table in slots; when it is full, it is converted to a sketch.
-    static let exactLimit = 1024
+    static let exactLimit = 2048
     /// The number of slots of the sketch.
     static let sketchSlots = 4096
 
@@ -40,6 +40,9 @@ struct DistinctWindow: Sendable {
     var isEmpty: Bool { entries.isEmpty && sketch.isEmpty }
 
     private var isSketch: Bool { !sketch.isEmpty }
+
+    /// Whether its counts are estimates.
+    var isEstimated: Bool { isSketch }
 
     /// Records that `key` was seen in `second`, which must not be before the last one recorded.
     mutating func insert(_ key: UInt64, second: Int, isNovel: Bool) {
@@ -111,7 +114,7 @@ struct DistinctWindow: Sendable {
         for index in start..<(start + scale.bucketCount) { sum += Int(counts[index]) }
         guard isSketch else { return Float(sum) }
         let slots = Float(Self.sketchSlots)
-        return -slots * logf(max(1 - Float(sum) / slots, 1 / slots))
+        return (-slots * logf(max(1 - Float(sum) / slots, 1 / slots))).rounded()
     }
 
     /// The keys in the window of `scale`, without buckets.

@@ -23,7 +23,13 @@ extension HostState {
         func low(_ counter: Counter) -> Float { Float(sum.low(counter)) }
         let peerCounts = peers.counts(scale, at: second)
         let portCounts = ports.counts(scale, at: second)
-        let edgeCounts = edges.counts(scale, at: second)
+        var edgeCounts = edges.counts(scale, at: second)
+        if edges.isEstimated {
+            // Each peer and each port has a pair.
+            edgeCounts.all = max(edgeCounts.all, peerCounts.all, portCounts.all)
+            edgeCounts.novel = min(
+                max(edgeCounts.novel, peerCounts.novel, portCounts.novel), edgeCounts.all)
+        }
         func difference(_ count: UInt64, _ less: UInt64) -> Float {
             Float(count - min(count, less))
         }
@@ -72,6 +78,22 @@ extension HostState {
         set(.unsolicitedTargets, unsolicited.targetCount(scale, at: second))
         set(.protocols, protocols.count(scale, at: second))
         set(.regularity, scale == .long ? beaconRegularity(second) : 0)
+    }
+
+    /// The features that are estimates, a bit each.
+    var estimates: UInt64 {
+        func bits(_ isEstimated: Bool, _ one: Feature, _ other: Feature? = nil) -> UInt64 {
+            isEstimated ? 1 << one.rawValue | 1 << (other ?? one).rawValue : 0
+        }
+        return bits(peers.isEstimated, .peers, .newPeers)
+            | bits(ports.isEstimated, .ports, .newPorts)
+            | bits(edges.isEstimated, .edges, .newEdges)
+            | bits(networks.isEstimated, .newNetworks)
+            | bits(outsidePeers.isEstimated, .newOutsidePeers)
+            | bits(names.isEstimated, .dnsNewNames)
+            | bits(arpTargets.isEstimated, .arpTargets)
+            | bits(foreignSources.isEstimated, .foreignSources)
+            | bits(unsolicited.isEstimated, .unsolicitedTargets)
     }
 
     /// Whether a port or a handshake may be evidence for its short window.

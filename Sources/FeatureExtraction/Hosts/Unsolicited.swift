@@ -242,6 +242,9 @@ struct UnsolicitedWindow: Sendable {
     /// The packets of all kinds.
     func total(_ scale: Scale) -> Int { rows.isEmpty ? 0 : counts(scale).total }
 
+    /// Whether the distinct pairs are estimated.
+    var isEstimated: Bool { targets.isEstimated }
+
     /// Distinct pairs of address and port.
     mutating func targetCount(_ scale: Scale, at second: Int) -> Float {
         targets.count(scale, at: second)

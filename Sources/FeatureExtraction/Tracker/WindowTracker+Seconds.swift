@@ -165,6 +165,7 @@ extension WindowTracker {
         window.portInstance = port?.instance ?? ""
         window.isListedAtPort = port?.listed.contains(hosts[slot].address) ?? false
         window.evidence = hosts[slot].evidence(scale, second)
+        window.estimates = hosts[slot].estimates
         window.isContested = hosts[slot].isContested
         let sum = hosts[slot].sum(scale)
         window.forgedCount = Int(sum.low(.proof))

@@ -89,6 +89,8 @@ public struct Window: Sendable {
     public var ageSeconds: Int
     /// The raw values, one column per feature.
     public var values: FeatureValues
+    /// The values that are estimates, a bit for each feature.
+    var estimates: UInt64 = 0
     /// Flows that were refused or have no answer yet, including those of the last second. `.failed`
     /// waits a second for an answer, so that a clean burst at the window's end does not count as
     /// failed.
@@ -159,6 +161,9 @@ public struct Window: Sendable {
     /// The raw value of `feature`. Inlined, since all values would be copied otherwise.
     @inlinable @inline(__always)
     public subscript(feature: Feature) -> Float { values[feature.rawValue] }
+
+    /// Whether the value of `feature` is an estimate: too many distinct values to count exactly.
+    public func isEstimated(_ feature: Feature) -> Bool { estimates >> feature.rawValue & 1 != 0 }
 
     /// The likely contact of a beacon: the newest on a new pair, otherwise the newest.
     public var regularContact: Contact {

@@ -136,6 +136,7 @@ final class DecisionThread: Sendable {
         /// The latest `incidentLimit` incidents, by identifier.
         var incidents: [String: StoredIncident] = [:]
         var alertsThisSecond = 0
+        var mutedThisSecond = 0
     }
 
     private func handle(
@@ -145,13 +146,19 @@ final class DecisionThread: Sendable {
         switch message {
         case .verdict(let verdict):
             let isMuted = hub.mutes.cover(verdict, now: Clock.now())
+            // Muted alerts suppress no others.
+            let count = isMuted ? history.mutedThisSecond : history.alertsThisSecond
             let result = alerts.process(
                 verdict,
                 // A flood by many senders must not suppress the alert that sums it up.
-                mayAlert: !isMuted
-                    && (history.alertsThisSecond < Self.alertsPerSecond || verdict.against != nil))
-            history.alertsThisSecond += result.events.isEmpty ? 0 : 1
-            note(verdict, result, isMuted: isMuted)
+                mayAlert: count < Self.alertsPerSecond || verdict.against != nil,
+                isMuted: isMuted)
+            if result.isMuted {
+                history.mutedThisSecond += 1
+            } else if !result.events.isEmpty {
+                history.alertsThisSecond += 1
+            }
+            note(verdict, result)
             history.changedSince = min(history.changedSince, verdict.window.endSecond)
             history.decisions += result.outcomes.filter { $0.failure == nil }.map(\.decision)
             if history.decisions.count > 2 * Self.decisionLimit {
@@ -206,13 +213,11 @@ final class DecisionThread: Sendable {
         }
     }
 
-    private func note(
-        _ verdict: Verdict, _ result: AlertPipeline<LiveDecider>.Result, isMuted: Bool
-    ) {
+    private func note(_ verdict: Verdict, _ result: AlertPipeline<LiveDecider>.Result) {
         let seconds = (Clock.now() - verdict.window.end).inSeconds
         tallies.withLock { tallies in
             tallies.verdictLatency.add(seconds)
-            if result.isSuppressed, isMuted {
+            if result.isMuted {
                 tallies.muted &+= 1
             } else if result.isSuppressed {
                 tallies.suppressed &+= 1
@@ -226,7 +231,7 @@ final class DecisionThread: Sendable {
 
     /// Publishes incidents that have changed to the hub and the store.
     private func publish(_ incidents: inout IncidentTracker, _ history: inout History) {
-        history.alertsThisSecond = 0
+        (history.alertsThisSecond, history.mutedThisSecond) = (0, 0)
         guard history.changedSince != .max else { return }
         let latest = incidents.changed(since: history.changedSince)
             .sorted { ($1.lastSecond, $1.offender) < ($0.lastSecond, $0.offender) }
@@ -259,6 +264,11 @@ final class DecisionThread: Sendable {
         let now = Clock.now()
         for (order, event) in events.enumerated() {
             let rendered = RenderedEvent(event)
+            if case .alert(let alert) = event.payload, alert.isMuted {
+                // It can be explained, and nobody is told of it.
+                recorder?.record(rendered, at: now + .nanoseconds(order))
+                continue
+            }
             dispatcher.write(rendered)
             lines.withLock { $0.log(event) }
             recorder?.record(rendered, at: now + .nanoseconds(order))

@@ -2,7 +2,7 @@ internal import AnomalyDetection
 import AnomalyModel
 public import EventStore
 internal import Events
-internal import ModelFiles
+public import ModelFiles
 internal import Quarantine
 internal import Synchronization
 internal import Timestamps
@@ -39,14 +39,18 @@ extension MonitorHub {
     /// Triage is changed by one caller at a time, since feedback rewrites a file.
     private static let turn = Mutex(())
 
-    /// Sets the state of an incident. `benign` and `malicious` are also feedback on its alert,
-    /// which is used at once; `new` and `acknowledged` withdraw feedback, and `closed` leaves it.
+    /// Sets the state of an incident. `benign` is also feedback on all that it reached, `malicious`
+    /// on its first alert, which is used at once; `new` and `acknowledged` withdraw feedback, and
+    /// `closed` leaves it.
     ///
     /// - Parameter comment: nil: an earlier one stays.
-    /// - Returns: what is said of the incident now, and whether feedback was withdrawn.
+    /// - Returns: what is said of the incident now, whether feedback was withdrawn, and what is
+    ///   ordinary from now on.
     public func triage(
         _ incident: String, _ state: Triage.State, comment: String?, actor: String
-    ) throws(TriageError) -> (triage: Triage, withdrawsFeedback: Bool) {
+    ) throws(TriageError) -> (
+        triage: Triage, withdrawsFeedback: Bool, effect: FeedbackEffect?
+    ) {
         guard let store else { throw .notRunning }
         do {
             return try Self.turn.withLock { _ in
@@ -61,15 +65,16 @@ extension MonitorHub {
                 // First the state and the audit trail: feedback that they lack is not used.
                 try store.record(triage, of: incident)
                 noteIncidentChange()
-                guard let change else { return (triage, false) }
-                do { try change() } catch {
+                guard let change else { return (triage, false, nil) }
+                let effect: FeedbackEffect?
+                do { effect = try change() } catch {
                     let earlier =
                         before ?? Triage(.new, comment: "", actor: actor, time: Clock.now())
                     try? store.record(earlier, of: incident)
                     throw error
                 }
                 requestReload()
-                return (triage, state == .new || state == .acknowledged)
+                return (triage, state == .new || state == .acknowledged, effect)
             }
         } catch let error as TriageError { throw error } catch let error as EventStoreError {
             throw .store(error)
@@ -77,13 +82,34 @@ extension MonitorHub {
     }
 
     private func isKnown(_ incident: String, _ store: EventStore) throws -> Bool {
-        try incidents.contains { $0.id == incident } || store.incident(id: incident) != nil
+        try stored(incident, store) != nil
+    }
+
+    /// The newest version of an incident.
+    private func stored(_ incident: String, _ store: EventStore) throws -> StoredIncident? {
+        try incidents.first { $0.id == incident } ?? store.incident(id: incident)
+    }
+
+    /// Adds feedback: *benign* on all that the incident reached which begins with the alert,
+    /// otherwise on the alert.
+    private func add(
+        _ judgement: Feedback.Judgement, on id: String, _ line: String, _ store: EventStore,
+        model: String
+    ) throws -> FeedbackEffect? {
+        if judgement == .benign, let found = try stored(id, store), let summary = found.summary,
+            summary.peaks != nil
+        {
+            return try FeedbackFile.add(benign: summary, model: model)
+        }
+        let said = try FeedbackFile.add(
+            id, judgement, source: EVEReader(lines: [line], name: "the store"), model: model)
+        return judgement == .benign ? FeedbackEffect([said]) : nil
     }
 
     /// How a state changes the feedback on the incident's alert; nil: not at all.
     private func feedbackChange(
         _ incident: String, _ state: Triage.State, _ store: EventStore, _ actor: String
-    ) throws -> (() throws -> Void)? {
+    ) throws -> (() throws -> FeedbackEffect?)? {
         switch state {
         case .closed: return nil
         case .benign, .malicious:
@@ -96,9 +122,8 @@ extension MonitorHub {
                     state == .benign ? (.benign, .benign) : (.malicious, .malicious)
                 try Self.record(word.rawValue, on: incident, by: actor, store)
                 do {
-                    try FeedbackFile.add(
-                        incident, judgement,
-                        source: EVEReader(lines: [event.line], name: "the store"), model: model)
+                    return try self.add(
+                        judgement, on: incident, event.line, store, model: model)
                 } catch {
                     try? Self.record(
                         "\(word.rawValue): failed: \(error)", on: incident, by: actor, store)
@@ -114,6 +139,7 @@ extension MonitorHub {
                 let word = "\(FeedbackWord.withdrawn.rawValue): the incident is \(state.rawValue)"
                 try Self.record(word, on: incident, by: actor, store)
                 try FeedbackFile.withdraw(incident, model: model)
+                return nil
             }
         }
     }
@@ -128,13 +154,16 @@ extension MonitorHub {
     /// Records feedback on an alert, with an entry in the audit trail, and uses it at once.
     ///
     /// An incident whose first alert it is gets the state that agrees, and keeps its comment.
+    ///
+    /// - Returns: what is ordinary from now on; nil unless it is benign.
     public func judge(
         alert id: String, _ word: FeedbackWord, actor: String
-    ) throws(TriageError) {
+    ) throws(TriageError) -> FeedbackEffect? {
         guard let store else { throw .notRunning }
         let judgement = Feedback.Judgement(rawValue: word.rawValue)
+        let effect: FeedbackEffect?
         do {
-            try Self.turn.withLock { _ in
+            effect = try Self.turn.withLock { _ in
                 guard let model = modelPath else { throw TriageError.unrecorded("no model") }
                 let event = try judgement.map { _ in
                     guard let event = try store.event(id: id),
@@ -147,13 +176,10 @@ extension MonitorHub {
                 let before = try agree(id, word, actor, store)
                 do {
                     if let judgement, let event {
-                        try FeedbackFile.add(
-                            id, judgement,
-                            source: EVEReader(lines: [event.line], name: "the store"),
-                            model: model)
-                    } else {
-                        try FeedbackFile.withdraw(id, model: model)
+                        return try add(judgement, on: id, event.line, store, model: model)
                     }
+                    try FeedbackFile.withdraw(id, model: model)
+                    return nil
                 } catch {
                     if let before { try? store.record(before, of: id) }
                     try? Self.record("\(word.rawValue): failed: \(error)", on: id, by: actor, store)
@@ -164,6 +190,7 @@ extension MonitorHub {
             throw .store(error)
         } catch { throw .unrecorded("\(error)") }
         requestReload()
+        return effect
     }
 
     /// Sets the state of an incident to what the feedback on its first alert says. Feedback that is

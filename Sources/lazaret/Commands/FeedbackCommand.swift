@@ -17,7 +17,7 @@ struct FeedbackCommand: AsyncParsableCommand {
         discussion: """
             --benign: the contact named in the alert becomes known, and its values become clean \
             for that \
-            workload. --malicious: the same pattern from that workload may be fenced even if it \
+            workload; of an incident's first alert, all that the incident reached. --malicious: the same pattern from that workload may be fenced even if it \
             is weak. \
             --withdraw removes the feedback. It is stored in MODEL.feedback.jsonl; the model does \
             not \
@@ -54,13 +54,15 @@ struct FeedbackCommand: AsyncParsableCommand {
         let model = try await modelFile()
         // A file that is no model has no feedback.
         _ = try ModelStore.read(model)
+        var effect: FeedbackEffect?
         switch action {
-        case .benign: try await add(.benign, model)
-        case .malicious: try await add(.malicious, model)
+        case .benign: effect = try await addBenign(model)
+        case .malicious: try await addMalicious(model)
         case .withdraw: try FeedbackFile.withdraw(alert.eventID ?? "", model: model)
         case nil: break
         }
-        try Output.write(try FeedbackFile.list(model), to: nil)
+        try Output.write(
+            try (effect?.text(of: "its workload") ?? "") + FeedbackFile.list(model), to: nil)
         if action != nil { await refresh(model) }
     }
 
@@ -70,13 +72,17 @@ struct FeedbackCommand: AsyncParsableCommand {
     private func tellMonitor(_ action: Action) async throws -> Bool {
         let identifier = alert.eventID ?? ""
         let word = action == .withdraw ? "withdrawn" : action.rawValue
+        let text: String
         do {
-            try await control.client().feedback(identifier, word, actor: Operator.name)
+            let client = try control.client()
+            let effect = try await client.feedback(identifier, word, actor: Operator.name)
+            text = await client.effectText(of: identifier, effect)
         } catch {
             guard control.socket == nil, error.isOfAbsentMonitor else { throw error }
             return false
         }
-        try Output.write("\(identifier.printable): \(word); the monitor uses it now\n", to: nil)
+        try Output.write(
+            "\(identifier.printable): \(word); the monitor uses it now\n\(text)", to: nil)
         return true
     }
 
@@ -87,14 +93,28 @@ struct FeedbackCommand: AsyncParsableCommand {
         return try running ?? control.file.read().modelFile
     }
 
-    private func add(_ judgement: Feedback.Judgement, _ model: String) async throws {
+    /// Of an incident's first alert, all that the incident reached is benign.
+    private func addBenign(_ model: String) async throws -> FeedbackEffect {
         let identifier = alert.eventID ?? ""
         if let events = alert.events {
-            try FeedbackFile.add(identifier, judgement, events: events, model: model)
+            return try FeedbackFile.add(benign: identifier, source: EVEReader(events), model: model)
+        }
+        let stored = try await StoredAlert.find(identifier, control)
+        if let incident = stored.incident, incident.peaks != nil {
+            return try FeedbackFile.add(benign: incident, model: model)
+        }
+        let source = EVEReader(lines: stored.lines, name: stored.name)
+        return try FeedbackFile.add(benign: identifier, source: source, model: model)
+    }
+
+    private func addMalicious(_ model: String) async throws {
+        let identifier = alert.eventID ?? ""
+        if let events = alert.events {
+            try FeedbackFile.add(identifier, .malicious, events: events, model: model)
         } else {
             let stored = try await StoredAlert.find(identifier, control)
             let source = EVEReader(lines: stored.lines, name: stored.name)
-            try FeedbackFile.add(identifier, judgement, source: source, model: model)
+            try FeedbackFile.add(identifier, .malicious, source: source, model: model)
         }
     }
 

@@ -69,8 +69,9 @@ struct IncidentsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Set the state of an incident.",
             discussion: """
-                benign and malicious are also feedback on its alert, as 'lazaret feedback' records \
-                it, and are used at once; new and acknowledged withdraw that feedback. The state, \
+                benign and malicious are also feedback on it, as 'lazaret feedback' records it, \
+                and are used at once: benign makes all that its windows reached ordinary; new and \
+                acknowledged withdraw that feedback. The state, \
                 the comment and who set it are kept with the incident and in the audit trail.
                 """)
 
@@ -87,10 +88,13 @@ struct IncidentsCommand: AsyncParsableCommand {
         @OptionGroup var control: ControlInput
 
         func run() async throws {
-            let said = try await control.client().triage(
+            let client = try control.client()
+            let said = try await client.triage(
                 incident, state: state.rawValue, comment: comment, actor: Operator.name)
             let feedback = said.feedback.map { "; feedback on it is \($0.printable)" } ?? ""
-            try Output.write("\(incident.printable): \(state.rawValue)\(feedback)\n", to: nil)
+            let effect = await client.effectText(of: incident, said.effect)
+            try Output.write(
+                "\(incident.printable): \(state.rawValue)\(feedback)\n\(effect)", to: nil)
         }
     }
 }

@@ -36,14 +36,19 @@ struct StoredAlert {
     var modelPath: String?
     /// Whether a monitor has answered.
     var isRunning: Bool
+    /// The incident that begins with the alert; nil if none does.
+    var incident: IncidentSummary?
 
     static func find(_ identifier: String, _ control: ControlInput) async throws -> StoredAlert {
         do {
             let client = try control.client()
             let lines = try await client.alert(identifier)
+            let incident = try await client.incident(identifier).flatMap {
+                try? JSONDecoder().decode(IncidentSummary.self, from: Data($0.json))
+            }
             return StoredAlert(
                 lines: lines, name: "the monitor", modelPath: try await client.status().modelFile,
-                isRunning: true)
+                isRunning: true, incident: incident)
         } catch {
             // A socket that is named is that of a running monitor.
             guard control.socket == nil, error.isOfAbsentMonitor else { throw error }
@@ -72,7 +77,8 @@ struct StoredAlert {
         let changes = try rule.map { try store.changes(ofRule: $0) } ?? []
         return StoredAlert(
             lines: [event.line] + changes.map(\.line), name: path,
-            modelPath: settings.modelFile, isRunning: false)
+            modelPath: settings.modelFile, isRunning: false,
+            incident: try store.incident(id: identifier)?.summary)
     }
 
     /// The flows of the offender in the time of the alert; empty if the history has none.
