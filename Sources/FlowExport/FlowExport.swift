@@ -16,6 +16,8 @@ package struct FlowExport {
         /// The width of a table in characters.
         package var width = 120
         package var isColoured = false
+        /// Whether CSV has the Community ID.
+        package var isIdentified = false
         /// Names the workload of an address; nil: tables, CSV and JSON have no workloads.
         package var workload: ((IPAddress) -> String?)?
         package init() {}

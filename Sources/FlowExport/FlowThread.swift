@@ -24,7 +24,7 @@ struct FlowThread: ~Copyable {
         meter = FlowMeter(options: options.meter)
         writer = FlowWriter(
             format: options.format, width: options.width, isColoured: options.isColoured,
-            datagrams: datagrams, workload: options.workload)
+            datagrams: datagrams, isIdentified: options.isIdentified, workload: options.workload)
         unsafe packets = .allocate(capacity: 2 * Self.batch)
         unsafe packets.initialize(repeating: Packet())
     }

@@ -42,7 +42,7 @@ private func sample() -> [FlowRecord] {
 }
 
 private func written(_ format: FlowFormat, width: Int = 120) -> [UInt8] {
-    var writer = FlowWriter(format: format, width: width)
+    var writer = FlowWriter(format: format, width: width, isIdentified: true)
     for record in sample() { writer.add(record) }
     writer.finish()
     var bytes: [UInt8] = []
@@ -72,7 +72,7 @@ private func lines(_ format: FlowFormat, width: Int = 120) -> [String] {
 }
 
 @Test func namesOfWorkloadsStandBeforeTheIdentifierAndInQuotesIfTheyNeedThem() {
-    var writer = FlowWriter(format: .csv) { $0 == Frame.address("10.1.0.1") ? "a \"b\", c" : nil }
+    var writer = FlowWriter(format: .csv, isIdentified: true) { $0 == Frame.address("10.1.0.1") ? "a \"b\", c" : nil }
     for record in sample() { writer.add(record) }
     var text = ""
     writer.flush { text += String(decoding: $0, as: UTF8.self) }

@@ -5,8 +5,10 @@ internal import Timestamps
 
 /// Comma-separated values (RFC 4180): every counter of a record, one line per record.
 extension FlowText {
-    /// - Parameter isNamed: whether the lines name the workloads.
-    package mutating func addCSVHeader(isNamed: Bool = false) {
+    /// - Parameters:
+    ///   - isNamed: whether the lines name the workloads.
+    ///   - isIdentified: whether they end with the Community ID.
+    package mutating func addCSVHeader(isNamed: Bool = false, isIdentified: Bool = false) {
         add("start_ns,end_ns,flow_start_ns,proto,orig,orig_port,resp,resp_port,vlan,inner_vlan,")
         add("tunnel,tunnel_id,outer_orig,outer_resp,end_reason,conn_state,history")
         for side in ["orig", "resp"] {
@@ -19,12 +21,16 @@ extension FlowText {
             }
         }
         if isNamed { add(",orig_workload,resp_workload") }
-        add(",community_id\n")
+        if isIdentified { add(",community_id") }
+        add("\n")
     }
 
-    /// - Parameter names: the workloads of originator and responder; nil: the lines have none.
+    /// - Parameters:
+    ///   - names: the workloads of originator and responder; nil: the lines have none.
+    ///   - isIdentified: whether to add the Community ID.
     package mutating func addCSV(
-        _ flow: borrowing FlowRecord, names: (originator: String?, responder: String?)? = nil
+        _ flow: borrowing FlowRecord, names: (originator: String?, responder: String?)? = nil,
+        isIdentified: Bool = false
     ) {
         let key = flow.key
         add(flow.start.nanoseconds)
@@ -70,8 +76,10 @@ extension FlowText {
             addCSV(names.originator)
             addCSV(names.responder)
         }
-        comma()
-        add(CommunityID(of: key))
+        if isIdentified {
+            comma()
+            add(CommunityID(of: key))
+        }
         add(byte: 10)
     }
 

@@ -11,16 +11,20 @@ package struct FlowWriter: ~Copyable {
     private var identifier: UInt64 = 0
     private var text = FlowText()
     private let workload: ((IPAddress) -> String?)?
+    private let isIdentified: Bool
 
     /// - Parameters:
     ///   - width: the width of a table in characters.
     ///   - datagrams: whether every IPFIX message must fit in a datagram.
+    ///   - isIdentified: whether CSV has the Community ID, which takes as long as the rest of a
+    ///     short flow. JSON, EVE and Zeek always have it.
     ///   - workload: names the workload of an address, for tables, CSV and JSON.
     package init(
         format: FlowFormat, width: Int = 120, isColoured: Bool = false, datagrams: Bool = false,
-        workload: ((IPAddress) -> String?)? = nil
+        isIdentified: Bool = false, workload: ((IPAddress) -> String?)? = nil
     ) {
         self.workload = workload
+        self.isIdentified = isIdentified
         self.format = format
         self.width = width
         self.isColoured = isColoured
@@ -29,7 +33,7 @@ package struct FlowWriter: ~Copyable {
             ? FlowIPFIX(messageLimit: 1400, templateInterval: 20) : FlowIPFIX()
         switch format {
         case .table: text.addTableHeader(width: width)
-        case .csv: text.addCSVHeader(isNamed: workload != nil)
+        case .csv: text.addCSVHeader(isNamed: workload != nil, isIdentified: isIdentified)
         case .zeek: text.addZeekHeader()
         case .json, .eve, .ipfix: break
         }
@@ -47,7 +51,7 @@ package struct FlowWriter: ~Copyable {
         case .table:
             text.addTable(flow, width: width, isColoured: isColoured)
             if let names { text.addToLine("  \(names.0 ?? "-") > \(names.1 ?? "-")") }
-        case .csv: text.addCSV(flow, names: names)
+        case .csv: text.addCSV(flow, names: names, isIdentified: isIdentified)
         case .json:
             text.addJSON(flow)
             guard let names else { return }

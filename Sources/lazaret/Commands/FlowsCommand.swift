@@ -19,8 +19,8 @@ struct FlowsCommand: AsyncParsableCommand {
             Reads captures (-r) or interfaces (-i) and writes one record for each flow that ends. \
             On an interface or a pipe, SIGINT and SIGTERM end every flow and write the remaining \
             records; on files, they end with an error, and no file of a part is left. SIGUSR1 \
-            prints counters. With --inventory, tables, CSV and JSON name the workloads. CSV, JSON, \
-            Zeek and EVE have the community_id of each flow, by which tools are joined.
+            prints counters. With --inventory, tables, CSV and JSON name the workloads. JSON, Zeek \
+            and EVE have the community_id of each flow, by which tools are joined.
 
             Without -r and -i, shows the flows that a monitor has kept: those of the running \
             monitor, or in --state; as table, csv, json or eve, since zeek and ipfix have counters \
@@ -53,6 +53,11 @@ struct FlowsCommand: AsyncParsableCommand {
             """,
             valueName: "1|2"))
     var threads = min(CaptureThreads.usual, 2)
+
+    @Flag(
+        name: .customLong("community-id"),
+        help: "Add the Community ID to CSV of captures; JSON, EVE, Zeek and the history have it.")
+    var isIdentified = false
 
     @Flag(help: "Print counters of read, lost and malformed packets to standard error.")
     var stats = false
@@ -104,6 +109,7 @@ struct FlowsCommand: AsyncParsableCommand {
         options.decode = meter.decodeOptions
         options.format = format
         options.threads = threads
+        options.isIdentified = isIdentified
         if let inventory = try inventory.read() { options.workload = Self.names(in: inventory) }
         do {
             let isLive = capture.files.isEmpty
