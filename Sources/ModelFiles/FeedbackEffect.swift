@@ -18,6 +18,7 @@ public struct FeedbackEffect: Sendable, Equatable {
     package init(_ all: [Feedback], hasMoreContacts: Bool = false) {
         var contacts: [String] = []
         var counts = false
+        var last: [String] = []
         for said in all {
             let contact = said.peer.map { "\($0) \(said.service)" }
             if said.excusesContact, let contact, !contacts.contains(contact) {
@@ -34,6 +35,9 @@ public struct FeedbackEffect: Sendable, Equatable {
                 FeatureSchema.description(of: feature).name + " "
                     + JSONObject.number(Double(value), digits: 2)
             }
+            // What is ordinary in a window is ordinary in a longer one.
+            guard amounts != last else { continue }
+            last = amounts
             ordinary.append(
                 "up to, in \(said.scale.seconds) s: " + amounts.joined(separator: ", "))
         }

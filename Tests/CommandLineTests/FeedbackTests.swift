@@ -108,7 +108,7 @@ struct FeedbackTests {
         let scan = try #require(try incidents().list.first { $0.offender == "10.60.4.13" })
         let said = try feedback(scan.event_id, "--benign")
         #expect(said.output.contains("up to, in 10 s: "), "\(said.errors)")
-        #expect(said.output.contains("ports 1002"), "\(said.output)")
+        #expect(said.output.contains("ports 975"), "\(said.output)")
         #expect(!said.output.contains("ports 30"), "\(said.output)")
     }
 

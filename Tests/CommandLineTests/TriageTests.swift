@@ -134,8 +134,7 @@ struct TriageTests {
         #expect(try Run("audit", "verify", "--state", bench.state).status == 0)
     }
 
-    /// All that the incident reached is ordinary at once, also for the fence that is still there.
-    @Test func aBenignIncidentSaysWhatIsOrdinaryAndIsNotRepeated() throws {
+    @Test func benignSaysWhatIsOrdinaryAndWhichFenceIsStillThere() throws {
         let (program, _) = try incident()
         let host = bench.lab.a.v4
         func list() throws -> [Substring] {
@@ -144,7 +143,6 @@ struct TriageTests {
         }
         let first = try #require(try list().last)
         let id = String(first.prefix { $0 != " " })
-        // The incident is over: what it does from now on is another.
         let set = try Run("incidents", "set", id, "benign", "--socket", bench.socket)
         #expect(set.status == 0, "\(set.errors)")
         #expect(set.output.contains("ordinary from now on for "), "\(set.output)")

@@ -204,7 +204,7 @@ final class PacketRecordingTests {
     /// Records one packet, in a run of its own.
     private func record(port: UInt16, named name: String? = nil, size: Int = 1 << 30) throws {
         let recording = try recording(size: size)
-        if let name { recording.recordNames(change(name, at: nil)) }
+        if let name { recording.recordNames(change(name, at: Int64(port) * 10)) }
         add(recording, at: Int64(port) * 10, source: Int32(port), port: port)
         recording.stop()
         #expect(recording.status.written == 1 && recording.status.dropped == 0)

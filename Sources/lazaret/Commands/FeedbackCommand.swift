@@ -17,8 +17,8 @@ struct FeedbackCommand: AsyncParsableCommand {
         discussion: """
             --benign: the contact named in the alert becomes known, and its values become clean \
             for that \
-            workload; of an incident's first alert, all that the incident reached. --malicious: the same pattern from that workload may be fenced even if it \
-            is weak. \
+            workload; of an incident's first alert, all that the incident reached. \
+            --malicious: the same pattern from that workload may be fenced even if it is weak. \
             --withdraw removes the feedback. It is stored in MODEL.feedback.jsonl; the model does \
             not \
             change. The running monitor is asked for the alert and uses the feedback at once; \
