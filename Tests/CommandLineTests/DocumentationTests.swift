@@ -110,7 +110,7 @@ struct DocumentationTests {
     func thePagesBecomeASite() throws {
         let scratch = try Scratch()
         for name in ["docs", "README.md", "mkdocs.yml", "scripts", "config", "captures/README.md"]
-            + ["Benchmarks/detection/README.md", "CONTRIBUTING.md", "Sources"]
+            + ["Benchmarks/detection/README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Sources"]
         {
             let copy = scratch.url.appendingPathComponent(name)
             try FileManager.default.createDirectory(

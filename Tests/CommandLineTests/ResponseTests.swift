@@ -104,8 +104,10 @@ struct ResponseTests {
         ] {
             #expect(metrics.contains { $0 == line }, "\(line): \(metrics)")
         }
-        // Neither addresses nor names of entries are labels.
-        #expect(metrics.count == 8)
+        #expect(metrics.count { $0.contains(#"action="exec""#) } == 8)
+        // Neither addresses nor names of entries are labels, only actions and results.
+        let labels = /lazaret_responses_[a-z]+{action="[a-z_]+"(,result="[a-z]+")?} [0-9]+/
+        #expect(metrics.allSatisfy { $0.wholeMatch(of: labels) != nil }, "\(metrics)")
     }
 
     @Test func aPausedMonitorBeginsNoResponse() throws {
