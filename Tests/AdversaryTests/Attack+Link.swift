@@ -82,10 +82,20 @@ extension Attack {
     }
 
     /// A redirect of `victim`'s packets, in the gateway's name.
-    mutating func redirect(at seconds: Double, _ from: Member, to victim: Member) {
+    ///
+    /// - Parameter hop: the next hop that it names; nil: its sender.
+    mutating func redirect(
+        at seconds: Double, _ from: Member, to victim: Member, hop: String? = nil
+    ) {
+        if from.address.contains(":") {
+            let message = Frame.icmp(
+                type: 137, code: 0,
+                Frame.address(hop ?? from.address).bytes + Frame.address("2001:db8::7").bytes)
+            return ip6(at: seconds, from, victim, next: 58, message)
+        }
         let quoted = Frame.ipv4(
             victim.address, "198.51.100.7", 6, [UInt8](repeating: 0, count: 8))
-        let message = [5, 1, 0, 0] + Frame.address(from.address).bytes + quoted
+        let message = [5, 1, 0, 0] + Frame.address(hop ?? from.address).bytes + quoted
         add(seconds, from, victim, [8, 0] + Frame.ipv4(from.address, victim.address, 1, message))
     }
 

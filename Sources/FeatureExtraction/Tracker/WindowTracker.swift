@@ -82,6 +82,7 @@ public struct WindowTracker: Sendable {
     /// Who sent packets to groups, and which addresses hosts have certainly used.
     var groupCalls = RecentPairs()
     var present = RecentPairs(seconds: 600)
+    var namedHops = NamedHops()
     /// Where each address was announced first.
     var announced: [IPAddress: Station] = [:]
     var disputes = AddressDisputes()

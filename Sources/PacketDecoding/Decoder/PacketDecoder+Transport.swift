@@ -170,7 +170,10 @@ extension PacketDecoder {
             switch type {
             case 0, 8, 13...18: packet.icmpIdentifier = cursor.u16(4)
             case 3, 4, 5, 11, 12:
-                if type == 5, packet.tunnel == .none { packet.announcement = .redirect }
+                if type == 5, packet.tunnel == .none {
+                    packet.announcement = .redirect
+                    packet.routeWord = cursor.u32(4)
+                }
                 quoted(cursor, &packet)
             default: break
             }
@@ -195,8 +198,9 @@ extension PacketDecoder {
         case 137: packet.announcement = .redirect
         default: packet.announcement = .neighbour
         }
-        guard packet.announcement == .neighbour, cursor.has(24) else { return }
+        guard packet.announcement != .router, cursor.has(24) else { return }
         packet.quotedSource = cursor.frame.ipv6(cursor.at &+ 8)
+        guard packet.announcement == .neighbour else { return }
         var offset = 24
         // The option of a solicitation is the source's address, of an advertisement the target's.
         let wanted: UInt8 = type == 135 ? 1 : 2
