@@ -75,9 +75,15 @@ extension Attack {
         ip6(at: seconds, from, group, next: 58, message)
     }
 
-    mutating func routerAdvertisement(at seconds: Double, _ from: Member) {
+    mutating func routerAdvertisement(
+        at seconds: Double, _ from: Member, networks: [String] = []
+    ) {
+        let options = networks.flatMap { network in
+            [3, 4, 64, 0xC0] + Frame.bytes(7200, 4) + Frame.bytes(3600, 4) + Frame.bytes(0, 4)
+                + Frame.address(network).bytes
+        }
         let message = Frame.icmp(
-            type: 134, code: 0, rest: 0x4000_0708, [UInt8](repeating: 0, count: 8))
+            type: 134, code: 0, rest: 0x4000_0708, [UInt8](repeating: 0, count: 8) + options)
         ip6(at: seconds, from, Member("ff02::1", card: "33:33:00:00:00:01"), next: 58, message)
     }
 

@@ -170,6 +170,8 @@ struct HostState: Sendable {
     /// How many long names it asked for below each of the last domains.
     var longDomains = RecentDomains()
 
+    var triedAddresses = TriedAddresses()
+
     /// IPv6 addresses that it uses in a network that nobody knows.
     var ownIPv6: [IPAddress] = []
 

@@ -72,9 +72,15 @@ extension WindowTracker {
             !sender.subject.isUnspecified, sender.subject != packet.destination,
             let slot = slot(of: sender, packet)
         else { return }
-        noteSearch(of: packet.destination, slot)
         hosts[slot].now[.activity] &+= 1
         hosts[slot].lastSecond = second
+        // A router may tell a host to use addresses in its network, which the host tries first.
+        if packet.ipVersion == 6,
+            hosts[slot].triedAddresses.isOwn(packet.destination, second: second)
+        {
+            return
+        }
+        noteSearch(of: packet.destination, slot)
     }
 
     /// Whether nobody made a host ask for an address, and nobody has it.

@@ -194,7 +194,9 @@ extension PacketDecoder {
         _ type: UInt8, _ cursor: borrowing Cursor, _ packet: inout Packet
     ) {
         switch type {
-        case 134: packet.announcement = .router
+        case 134:
+            packet.announcement = .router
+            packet.routeWord = lifetime(ofRouter: cursor)
         case 137: packet.announcement = .redirect
         default: packet.announcement = .neighbour
         }
@@ -213,6 +215,20 @@ extension PacketDecoder {
             guard length > 0 else { return }
             offset &+= length
         }
+    }
+
+    /// The seconds for which hosts use a router that advertises itself: as a default router, or on
+    /// the routes of its options (RFC 4191), whichever is longer.
+    private func lifetime(ofRouter cursor: borrowing Cursor) -> UInt32 {
+        var seconds = UInt32(cursor.u16(6))
+        var offset = 16
+        for _ in 0..<256 where cursor.has(offset &+ 8) {
+            let length = Int(cursor.u8(offset &+ 1)) &* 8
+            if cursor.u8(offset) == 24 { seconds = max(seconds, cursor.u32(offset &+ 4)) }
+            guard length > 0 else { break }
+            offset &+= length
+        }
+        return seconds
     }
 
     /// Decodes the start of the packet that an ICMP error quotes.
