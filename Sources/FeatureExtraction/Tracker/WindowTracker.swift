@@ -259,9 +259,10 @@ public struct WindowTracker: Sendable {
             let sender = portSender(of: packet), sender.isForeign || sender.isNobody,
             !isDelegated(packet, update)
         {
-            countInjected(packet, sender)
+            let isAnswer = !update.events.contains(.fromOriginator)
+            countInjected(packet, sender, isAnswer: isAnswer)
             // Whoever sent it, the host received it.
-            if !update.events.contains(.fromOriginator), let slot = liveSlot(update.tag) {
+            if isAnswer, let slot = liveSlot(update.tag) {
                 hosts[slot].now[.bytesIn] &+= UInt64(packet.ipLength)
             }
             return nil
