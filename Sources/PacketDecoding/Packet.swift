@@ -196,6 +196,13 @@ public struct DNSMessage: Sendable, BitwiseCopyable {
     public var answerCount: UInt16 = 0
     /// Transaction id.
     public var identifier: UInt16 = 0
+    /// Questions in the packet, as far as can be told; 0 stands for one.
+    public var questionCount: UInt8 = 0
+    /// Bytes of further names in the same segment beyond the length of ordinary ones.
+    public var furtherBytes: UInt16 = 0
+    /// Bytes that may be of names which cannot be read, because they go on in another segment or
+    /// fragment.
+    public var unreadBytes: UInt16 = 0
 
     public init() {}
 
@@ -220,5 +227,7 @@ public struct DNSMessage: Sendable, BitwiseCopyable {
         case none, query, response
         /// On port 53, but not a valid DNS message.
         case malformed
+        /// To port 53: only parts of questions, without a whole name.
+        case cut
     }
 }

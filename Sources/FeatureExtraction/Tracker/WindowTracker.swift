@@ -333,12 +333,8 @@ public struct WindowTracker: Sendable {
             if isOutside(packet.destination, update.flow) {
                 now[.bytesOutside] &+= UInt64(packet.ipLength)
             }
-            if packet.dns.kind == .query { noteClient(packet, update.tag) }
-            if packet.dns.kind == .query,
-                !relay.isRelayed(packet.dns.nameDigest, by: hosts[slot].address)
-            {
-                noteQuestion(
-                    packet, slot, isAskedOfUsual: update.tag & Self.newEdgeBit == 0, &now)
+            if packet.dns.kind != .none || packet.fragment == .later {
+                noteNames(packet, update.tag, slot, &now)
             }
         } else {
             now[.bytesIn] &+= UInt64(packet.ipLength)

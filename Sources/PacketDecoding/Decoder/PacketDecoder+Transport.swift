@@ -36,7 +36,7 @@ extension PacketDecoder {
             return
         }
         packet.payloadLength = UInt32(truncatingIfNeeded: length &- headerLength)
-        if packet.destinationPort == 53 || packet.sourcePort == 53, packet.payloadLength > 2 {
+        if packet.destinationPort == 53 || packet.sourcePort == 53, packet.payloadLength > 0 {
             cursor.at &+= headerLength
             dnsOverTCP(cursor, &packet)
         } else if options.readsLogins, packet.payloadLength > 0 {
@@ -104,6 +104,9 @@ extension PacketDecoder {
         if destination == 53 || source == 53 {
             cursor.at &+= 8
             dns(cursor, &packet)
+            if packet.fragment == .first, destination == 53 {
+                cutQuestion(cursor, length: claimed &- 8, &packet)
+            }
         } else if Self.mayCarryTunnel(destination) || Self.mayCarryTunnel(source) {
             guard options.followsTunnels else { return }
             cursor.at &+= 8
