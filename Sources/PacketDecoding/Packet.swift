@@ -87,13 +87,16 @@ public struct Packet: Sendable, BitwiseCopyable {
     public var outerLength: UInt32 = 0
 
     // The packet that an ICMP error quotes (RFC 792, RFC 4443). A neighbour solicitation or
-    // advertisement has its target in `quotedSource`.
+    // advertisement, and a redirect of IPv6, has its target in `quotedSource`.
     /// The protocol of the quoted packet; 0 if there is none or its ports were cut off.
     public var quotedProtocol: UInt8 = 0
     public var quotedSource: IPAddress = .unspecified
     public var quotedDestination: IPAddress = .unspecified
     public var quotedSourcePort: UInt16 = 0
     public var quotedDestinationPort: UInt16 = 0
+    /// The gateway that a redirect of IPv4 names, as a number; the seconds for which a router
+    /// advertises itself or a route.
+    public var routeWord: UInt32 = 0
 
     /// A field of the flow table: the hash of the flow's key, set by `FlowMeter.prepare`; 0 before.
     public var flowHash: UInt64 = 0
@@ -193,6 +196,13 @@ public struct DNSMessage: Sendable, BitwiseCopyable {
     public var answerCount: UInt16 = 0
     /// Transaction id.
     public var identifier: UInt16 = 0
+    /// Questions in the packet, as far as can be told; 0 stands for one.
+    public var questionCount: UInt8 = 0
+    /// Bytes of further names in the same segment beyond the length of ordinary ones.
+    public var furtherBytes: UInt16 = 0
+    /// Bytes that may be of names which cannot be read, because they go on in another segment or
+    /// fragment.
+    public var unreadBytes: UInt16 = 0
 
     public init() {}
 
@@ -217,5 +227,7 @@ public struct DNSMessage: Sendable, BitwiseCopyable {
         case none, query, response
         /// On port 53, but not a valid DNS message.
         case malformed
+        /// To port 53: only parts of questions, without a whole name.
+        case cut
     }
 }

@@ -55,7 +55,7 @@ public struct Takeover: Sendable, Equatable {
             return "neighbour discovery announces \(what) which belongs to \(owner)\(times)"
         case .macAddress:
             return "uses the MAC address \(holder), which belongs to another port\(times)"
-        case .nextHop: return "forwards the packets of \(address)\(times), and is no router"
+        case .nextHop: return "forwards or answers packets of \(address)\(times), and is no router"
         case .dhcp: return "answers DHCP clients\(times), and is no known server"
         case .router: return "advertises routes or redirects\(times), and is no router"
         case .flood: return "\(count) unrequested ARP or neighbour announcements"

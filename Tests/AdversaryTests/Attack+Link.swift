@@ -75,17 +75,33 @@ extension Attack {
         ip6(at: seconds, from, group, next: 58, message)
     }
 
-    mutating func routerAdvertisement(at seconds: Double, _ from: Member) {
+    mutating func routerAdvertisement(
+        at seconds: Double, _ from: Member, networks: [String] = []
+    ) {
+        let options = networks.flatMap { network in
+            [3, 4, 64, 0xC0] + Frame.bytes(7200, 4) + Frame.bytes(3600, 4) + Frame.bytes(0, 4)
+                + Frame.address(network).bytes
+        }
         let message = Frame.icmp(
-            type: 134, code: 0, rest: 0x4000_0708, [UInt8](repeating: 0, count: 8))
+            type: 134, code: 0, rest: 0x4000_0708, [UInt8](repeating: 0, count: 8) + options)
         ip6(at: seconds, from, Member("ff02::1", card: "33:33:00:00:00:01"), next: 58, message)
     }
 
     /// A redirect of `victim`'s packets, in the gateway's name.
-    mutating func redirect(at seconds: Double, _ from: Member, to victim: Member) {
+    ///
+    /// - Parameter hop: the next hop that it names; nil: its sender.
+    mutating func redirect(
+        at seconds: Double, _ from: Member, to victim: Member, hop: String? = nil
+    ) {
+        if from.address.contains(":") {
+            let message = Frame.icmp(
+                type: 137, code: 0,
+                Frame.address(hop ?? from.address).bytes + Frame.address("2001:db8::7").bytes)
+            return ip6(at: seconds, from, victim, next: 58, message)
+        }
         let quoted = Frame.ipv4(
             victim.address, "198.51.100.7", 6, [UInt8](repeating: 0, count: 8))
-        let message = [5, 1, 0, 0] + Frame.address(from.address).bytes + quoted
+        let message = [5, 1, 0, 0] + Frame.address(hop ?? from.address).bytes + quoted
         add(seconds, from, victim, [8, 0] + Frame.ipv4(from.address, victim.address, 1, message))
     }
 

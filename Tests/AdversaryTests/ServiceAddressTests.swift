@@ -75,12 +75,20 @@ struct ServiceAddressTests {
         #expect(outcome.fenced == ["port:veth-second"], "\(outcome)")
     }
 
-    /// An address that was not announced is forged, though its holder is silent.
-    @Test func whoUsesAnAddressInSecretIsFenced() throws {
+    /// An address that was not announced is forged, though its holder is silent: whoever opens
+    /// connections with it does so of its own accord. Whoever is asked for it, by a client that
+    /// sends to its MAC address, is watched.
+    @Test(arguments: [true, false]) func whoUsesAnAddressInSecretIsFenced(isAsked: Bool) throws {
         var attack = Self.traffic()
-        Self.serve(Self.second, from: 0.1, seconds: 30, isAnnounced: false, in: &attack)
+        if isAsked {
+            Self.serve(Self.second, from: 0.1, seconds: 30, isAnnounced: false, in: &attack)
+        } else {
+            attack.visits(
+                Self.service(at: Self.second), .database, port: 5432, count: 60, seconds: 30)
+        }
         let outcome = try bench.judge(attack)
-        #expect(outcome.fenced == ["port:veth-second"], "\(outcome)")
+        #expect(outcome.fenced == (isAsked ? [] : ["port:veth-second"]), "\(outcome)")
+        #expect(!outcome.alerts(on: Self.second.address).isEmpty, "\(outcome)")
     }
 
     /// An address that moved hides no flood.

@@ -16,6 +16,8 @@ struct ForwardedQueries: Sendable {
     /// domain may name many that do not answer.
     private var servers = Allowances(bits: 8, seconds: 10)
     private static let serversEach = 16
+    /// Hosts that were asked by clients of whom the baseline knows that.
+    private var known = RecentPairs(seconds: 600)
 
     /// Records that a client asked `server` for a name.
     mutating func note(_ name: NameDigest, askedOf server: IPAddress) {
@@ -23,10 +25,19 @@ struct ForwardedQueries: Sendable {
         asked[Int(key >> 51)] = key
     }
 
-    /// Records that a client asked a server that is known to answer it.
-    mutating func noteClient(of server: IPAddress, second: Int) {
-        allowances.add(Self.namesEach, at: allowances.place(of: server), second: second)
-        servers.add(Self.serversEach, at: servers.place(of: server), second: second)
+    /// Records that a client asked a server which the baseline knows to answer it.
+    mutating func noteServer(_ server: IPAddress, second: Int) {
+        known.note(server, second: second)
+    }
+
+    /// Whether the baseline knew one of its clients lately.
+    func isServer(_ host: IPAddress, second: Int) -> Bool { known.contains(host, second: second) }
+
+    /// Records questions of a client to a server that is known to answer it, or others.
+    mutating func noteClient(of server: IPAddress, questions: Int, second: Int) {
+        allowances.add(
+            Self.namesEach * questions, at: allowances.place(of: server), second: second)
+        servers.add(Self.serversEach * questions, at: servers.place(of: server), second: second)
     }
 
     /// Whether clients' queries explain that `server` asks for another name now.

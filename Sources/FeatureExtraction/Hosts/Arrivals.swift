@@ -61,6 +61,31 @@ struct Arrivals: Sendable {
         return place.key == key && second - place.second <= Self.routeSeconds
     }
 
+    /// By the addresses of an answer and its sender's MAC address, who answers in another's name
+    /// because the question was sent to it.
+    private var answers = [Place](repeating: Place(), count: 256)
+
+    /// Whether another host has sent a packet to the very MAC address that the answer comes from,
+    /// as a client sends one to a server behind a balancer: its receiver did not choose the address
+    /// that it answers with. As long as the answers go on, they are of such a flow.
+    mutating func isAsAddressed(_ answer: Packet, second: Int) -> Bool {
+        let pair = Self.key(answer.destination, answer.source)
+        let key = DistinctWindow.mix(pair ^ answer.sourceMAC.value) | 1
+        let index = Int(key >> 56)
+        let before = answers[index]
+        let place = places[Int(pair >> 52)]
+        let isAsked =
+            place.key == pair && second - place.second <= Self.routeSeconds
+            && place.nextHop == answer.sourceMAC && place.isOthers(than: answer)
+        guard
+            isAsked
+                || before.key == key && second - before.second <= Self.routeSeconds
+                    && before.port == answer.port
+        else { return false }
+        answers[index] = Place(key: key, second: second, port: answer.port)
+        return true
+    }
+
     /// Notes a packet that opened a flow.
     ///
     /// - Parameter isFromAfar: whether a router sent it, from another network.

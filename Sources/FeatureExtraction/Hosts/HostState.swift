@@ -167,8 +167,12 @@ struct HostState: Sendable {
     var refusedCredentials = RecentCredentials()
     /// The last long names that it asked for.
     var longNames = RecentNames()
+    /// Bytes of names that could not be read, and were not counted yet.
+    var unreadNames: UInt32 = 0
     /// How many long names it asked for below each of the last domains.
     var longDomains = RecentDomains()
+
+    var triedAddresses = TriedAddresses()
 
     /// IPv6 addresses that it uses in a network that nobody knows.
     var ownIPv6: [IPAddress] = []

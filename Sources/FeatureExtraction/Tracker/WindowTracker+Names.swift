@@ -4,13 +4,65 @@ import Timestamps
 
 /// DNS questions of hosts.
 extension WindowTracker {
-    /// Notes that a host asks a server which the baseline knows as its resolver: what this asks for
-    /// itself may be part of the answer. Any host can find another that asks it something.
-    mutating func noteClient(_ packet: Packet, _ tag: UInt32) {
-        guard packet.destinationPort == 53, mode == .training || tag & Self.newEdgeBit == 0,
-            !isToItself(packet)
+    /// Notes the questions in a packet of the opener of a flow.
+    mutating func noteNames(_ packet: Packet, _ tag: UInt32, _ slot: Int, _ now: inout Counters) {
+        let kind = packet.dns.kind
+        if kind == .query || kind == .cut { noteClient(packet, tag) }
+        if kind == .query, !relay.isRelayed(packet.dns.nameDigest, by: hosts[slot].address) {
+            noteQuestion(packet, slot, isAskedOfUsual: tag & Self.newEdgeBit == 0, &now)
+        }
+        var unread = Int(packet.dns.unreadBytes)
+        // A segment of which the first fragment has only the header.
+        if packet.fragment == .later, packet.ipProtocol == 6, packet.destinationPort == 53 {
+            unread = min(Int(packet.payloadLength), 253)
+        }
+        if unread > 0 { noteUnread(unread, packet, slot, &now) }
+    }
+
+    /// Notes that a host asks a server which the baseline knows as its resolver, or as that of
+    /// others: what this asks for itself may be part of the answer. Any host can find another that
+    /// asks it something.
+    private mutating func noteClient(_ packet: Packet, _ tag: UInt32) {
+        guard packet.destinationPort == 53, !isToItself(packet) else { return }
+        if mode == .training || tag & Self.newEdgeBit == 0 {
+            relay.noteServer(packet.destination, second: second)
+        } else if !relay.isServer(packet.destination, second: second) {
+            return
+        }
+        relay.noteClient(
+            of: packet.destination, questions: max(Int(packet.dns.questionCount), 1),
+            second: second)
+    }
+
+    /// Counts bytes of names that cannot be read, over TCP at a server that others ask as usual:
+    /// what else goes to that port is no question.
+    private mutating func noteUnread(
+        _ bytes: Int, _ packet: Packet, _ slot: Int, _ now: inout Counters
+    ) {
+        guard packet.destinationPort == 53, !isToItself(packet),
+            packet.ipProtocol == 17 || relay.isServer(packet.destination, second: second),
+            !relay.isExplained(by: hosts[slot].address, second: second)
         else { return }
-        relay.noteClient(of: packet.destination, second: second)
+        // Short pieces are added up.
+        hosts[slot].unreadNames += UInt32(bytes)
+        let length = UInt64(hosts[slot].unreadNames)
+        guard length > 2 * Self.ordinaryName else { return }
+        hosts[slot].unreadNames = 0
+        now[.dnsQueries] &+= 1
+        now[.dnsNames] &+= min(length, 255)
+        now[.bytesFromOutside] &+= ((length - Self.ordinaryName + 3) >> 2) << Counters.amountBits
+        noteUnknownNames(1, packet, slot)
+        hosts[slot].queryContact = Contact(to: packet, second: second)
+    }
+
+    /// Counts names that nobody has seen as names that are not in the baseline.
+    private mutating func noteUnknownNames(_ count: Int, _ packet: Packet, _ slot: Int) {
+        guard hasGraph else { return }
+        let part = UInt64(packet.tcpSequence) << 32 | UInt64(packet.fragmentIdentifier)
+        for number in 1...count {
+            hosts[slot].names.insert(
+                DistinctWindow.mix(part &+ UInt64(number)), second: second, isNovel: true)
+        }
     }
 
     /// Counts a question that the host in `slot` asked for itself.
@@ -37,8 +89,10 @@ extension WindowTracker {
                 }
                 now[.dnsNames] &+= UInt64(packet.dns.nameEntropyHundredths) << 32 | length
                 if isFresh {
+                    let further = UInt64(packet.dns.furtherBytes)
                     now[.bytesFromOutside] &+=
-                        ((length - Self.ordinaryName + 3) >> 2) << Counters.amountBits
+                        ((length - Self.ordinaryName + further + 3) >> 2) << Counters.amountBits
+                    if further > 0 { noteUnknownNames(Int(1 + further / 100), packet, slot) }
                 }
             }
         }
@@ -51,22 +105,11 @@ extension WindowTracker {
     @inline(__always)
     private func isOfNobody(_ question: DNSMessage) -> Bool {
         question.isLocal
-            || question.domain != 0 && hasGraph
-                && Self.operatedDomains.contains(question.domain)
+            || hasGraph && question.isOperated
     }
 
-    /// Domains below which a cloud or a content network gives names to its customers and answers
-    /// the questions for them itself: no customer's server sees them.
-    private static let operatedDomains = Set(
-        [
-            "amazonaws.com", "cloudfront.net", "akamai.net", "akamaiedge.net", "akamaized.net",
-            "edgekey.net", "edgesuite.net", "akadns.net", "fastly.net", "fastlylb.net",
-            "azureedge.net", "azurefd.net", "trafficmanager.net", "msedge.net", "b-cdn.net",
-            "googleusercontent.com", "llnwd.net", "footprint.net",
-        ].map(DNSMessage.domain(of:)))
-
     /// The length in bytes up to which a name, with a search domain, is ordinary.
-    private static let ordinaryName = UInt64(Feature.dnsNameLength.ordinary)
+    private static let ordinaryName = UInt64(PacketDecoder.ordinaryName)
 
     /// Counts a name that is not in the baseline; returns whether it is none of those.
     private mutating func noteName(_ name: NameDigest, _ slot: Int) -> Bool {

@@ -72,9 +72,15 @@ extension WindowTracker {
             !sender.subject.isUnspecified, sender.subject != packet.destination,
             let slot = slot(of: sender, packet)
         else { return }
-        noteSearch(of: packet.destination, slot)
         hosts[slot].now[.activity] &+= 1
         hosts[slot].lastSecond = second
+        // A router may tell a host to use addresses in its network, which the host tries first.
+        if packet.ipVersion == 6,
+            hosts[slot].triedAddresses.isOwn(packet.destination, second: second)
+        {
+            return
+        }
+        noteSearch(of: packet.destination, slot)
     }
 
     /// Whether nobody made a host ask for an address, and nobody has it.
@@ -86,6 +92,29 @@ extension WindowTracker {
             && !groupCalls.contains(question.destination, second: second)
             // One that is gone was there.
             && !present.contains(question.destination, second: second)
+            && !namedHops.contains(question, from: station(of: question), second: second)
+    }
+
+    /// Seconds for which hosts follow a redirect: Linux forgets it after five minutes.
+    private static let redirectSeconds = 310
+
+    /// Notes the next hop that a redirect or a router advertisement names, unless hosts ignore it:
+    /// a redirect in the name of a host that is no gateway, or one of IPv6 from no link-local
+    /// address. Each other message makes its sender a rogue router, or comes from a router.
+    mutating func noteNextHop(_ packet: Packet, _ station: Station, isInOwnName: Bool) {
+        guard packet.ipVersion == 4 || packet.source.isLinkLocal else { return }
+        if packet.announcement == .router {
+            return namedHops.note(
+                packet.source, packet, from: station, second: second,
+                seconds: Int(packet.routeWord))
+        }
+        guard
+            !isInOwnName || isRouter(station) || station.port == Station.node
+                || resolver.resolve(packet.source, in: graph).place == .gateway
+        else { return }
+        namedHops.note(
+            packet.ipVersion == 4 ? IPAddress(v4: packet.routeWord) : packet.quotedSource, packet,
+            from: station, second: second, seconds: Self.redirectSeconds)
     }
 
     private mutating func noteSearch(of address: IPAddress, _ slot: Int) {

@@ -9,8 +9,20 @@ public import Workloads
 extension WindowTracker {
     /// Attributes a packet that opens no flow, and whose source belongs to another port, to its own
     /// port.
-    mutating func countInjected(_ packet: Packet, _ sender: MACBindingTable.Sender) {
+    ///
+    /// - Parameter isAnswer: whether it is of a flow that its receiver opened.
+    mutating func countInjected(
+        _ packet: Packet, _ sender: MACBindingTable.Sender, isAnswer: Bool = false
+    ) {
         guard !sender.isNobody, let slot = slot(of: sender, packet) else { return }
+        // Whoever opened the flow chose the address, and who it sent the packet to.
+        if isAnswer, sender.isForeign, packet.tunnel == .none,
+            ports.mayHave(packet.sourceMAC, at: packet.port),
+            arrivals.isAsAddressed(packet, second: second)
+        {
+            noteForwarding(packet, sender, slot)
+            return
+        }
         // The packet is counted for its first sender, who may have sent it to any host that
         // forwards packets.
         if sender.isForeign, arrivals.isForwarded(packet, second: second) {

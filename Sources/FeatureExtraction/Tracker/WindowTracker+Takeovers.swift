@@ -234,8 +234,10 @@ extension WindowTracker {
     /// A host that forwards packets redirects in its own name who sends it one for a neighbour, and
     /// hosts heed only redirects of their gateway (RFC 1122, section 3.2.2.2).
     private mutating func noteRouter(_ packet: Packet) {
-        if packet.announcement == .redirect, !sender(of: packet).isForeign { return }
+        let isInOwnName = packet.announcement == .redirect && !sender(of: packet).isForeign
         let station = station(of: packet)
+        noteNextHop(packet, station, isInOwnName: isInOwnName)
+        if isInOwnName { return }
         guard station.port != Station.node, packet.sourceMAC != .zero,
             !isRouter(station)
         else { return }

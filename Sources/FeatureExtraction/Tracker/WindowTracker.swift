@@ -82,6 +82,7 @@ public struct WindowTracker: Sendable {
     /// Who sent packets to groups, and which addresses hosts have certainly used.
     var groupCalls = RecentPairs()
     var present = RecentPairs(seconds: 600)
+    var namedHops = NamedHops()
     /// Where each address was announced first.
     var announced: [IPAddress: Station] = [:]
     var disputes = AddressDisputes()
@@ -258,9 +259,10 @@ public struct WindowTracker: Sendable {
             let sender = portSender(of: packet), sender.isForeign || sender.isNobody,
             !isDelegated(packet, update)
         {
-            countInjected(packet, sender)
+            let isAnswer = !update.events.contains(.fromOriginator)
+            countInjected(packet, sender, isAnswer: isAnswer)
             // Whoever sent it, the host received it.
-            if !update.events.contains(.fromOriginator), let slot = liveSlot(update.tag) {
+            if isAnswer, let slot = liveSlot(update.tag) {
                 hosts[slot].now[.bytesIn] &+= UInt64(packet.ipLength)
             }
             return nil
@@ -331,12 +333,8 @@ public struct WindowTracker: Sendable {
             if isOutside(packet.destination, update.flow) {
                 now[.bytesOutside] &+= UInt64(packet.ipLength)
             }
-            if packet.dns.kind == .query { noteClient(packet, update.tag) }
-            if packet.dns.kind == .query,
-                !relay.isRelayed(packet.dns.nameDigest, by: hosts[slot].address)
-            {
-                noteQuestion(
-                    packet, slot, isAskedOfUsual: update.tag & Self.newEdgeBit == 0, &now)
+            if packet.dns.kind != .none || packet.fragment == .later {
+                noteNames(packet, update.tag, slot, &now)
             }
         } else {
             now[.bytesIn] &+= UInt64(packet.ipLength)

@@ -2,9 +2,21 @@ import Indicators
 
 /// DNS as far as the features need it (RFC 1035).
 extension PacketDecoder {
-    /// Decodes a message over TCP, if a segment starts with its length.
+    /// Decodes the messages in a segment.
     @inline(never)
     func dnsOverTCP(_ cursor: Cursor, _ packet: inout Packet) {
+        // What was not captured says nothing about the rest.
+        if packet.destinationPort == 53, cursor.frame.count >= cursor.end,
+            questions(in: cursor, &packet)
+        {
+            return
+        }
+        guard packet.payloadLength > 2 else { return }
+        firstOverTCP(cursor, &packet)
+    }
+
+    /// Decodes the message whose length a segment starts with.
+    private func firstOverTCP(_ cursor: Cursor, _ packet: inout Packet) {
         var cursor = cursor
         let length = Int(cursor.u16(0))
         guard length >= 12, cursor.has(14) else { return }

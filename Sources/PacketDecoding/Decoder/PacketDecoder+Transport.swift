@@ -36,7 +36,7 @@ extension PacketDecoder {
             return
         }
         packet.payloadLength = UInt32(truncatingIfNeeded: length &- headerLength)
-        if packet.destinationPort == 53 || packet.sourcePort == 53, packet.payloadLength > 2 {
+        if packet.destinationPort == 53 || packet.sourcePort == 53, packet.payloadLength > 0 {
             cursor.at &+= headerLength
             dnsOverTCP(cursor, &packet)
         } else if options.readsLogins, packet.payloadLength > 0 {
@@ -104,6 +104,9 @@ extension PacketDecoder {
         if destination == 53 || source == 53 {
             cursor.at &+= 8
             dns(cursor, &packet)
+            if packet.fragment == .first, destination == 53 {
+                cutQuestion(cursor, length: claimed &- 8, &packet)
+            }
         } else if Self.mayCarryTunnel(destination) || Self.mayCarryTunnel(source) {
             guard options.followsTunnels else { return }
             cursor.at &+= 8
@@ -170,7 +173,10 @@ extension PacketDecoder {
             switch type {
             case 0, 8, 13...18: packet.icmpIdentifier = cursor.u16(4)
             case 3, 4, 5, 11, 12:
-                if type == 5, packet.tunnel == .none { packet.announcement = .redirect }
+                if type == 5, packet.tunnel == .none {
+                    packet.announcement = .redirect
+                    packet.routeWord = cursor.u32(4)
+                }
                 quoted(cursor, &packet)
             default: break
             }
@@ -191,12 +197,15 @@ extension PacketDecoder {
         _ type: UInt8, _ cursor: borrowing Cursor, _ packet: inout Packet
     ) {
         switch type {
-        case 134: packet.announcement = .router
+        case 134:
+            packet.announcement = .router
+            packet.routeWord = lifetime(ofRouter: cursor)
         case 137: packet.announcement = .redirect
         default: packet.announcement = .neighbour
         }
-        guard packet.announcement == .neighbour, cursor.has(24) else { return }
+        guard packet.announcement != .router, cursor.has(24) else { return }
         packet.quotedSource = cursor.frame.ipv6(cursor.at &+ 8)
+        guard packet.announcement == .neighbour else { return }
         var offset = 24
         // The option of a solicitation is the source's address, of an advertisement the target's.
         let wanted: UInt8 = type == 135 ? 1 : 2
@@ -209,6 +218,20 @@ extension PacketDecoder {
             guard length > 0 else { return }
             offset &+= length
         }
+    }
+
+    /// The seconds for which hosts use a router that advertises itself: as a default router, or on
+    /// the routes of its options (RFC 4191), whichever is longer.
+    private func lifetime(ofRouter cursor: borrowing Cursor) -> UInt32 {
+        var seconds = UInt32(cursor.u16(6))
+        var offset = 16
+        for _ in 0..<256 where cursor.has(offset &+ 8) {
+            let length = Int(cursor.u8(offset &+ 1)) &* 8
+            if cursor.u8(offset) == 24 { seconds = max(seconds, cursor.u32(offset &+ 4)) }
+            guard length > 0 else { break }
+            offset &+= length
+        }
+        return seconds
     }
 
     /// Decodes the start of the packet that an ICMP error quotes.

@@ -95,8 +95,11 @@ public struct PacketDecoder: ~Copyable, Sendable {
 
     @inline(never)
     private mutating func countDNS(_ packet: inout Packet) {
+        // What else comes to that port over TCP is no message.
+        let isCut = packet.dns.kind == .cut
+        if isCut, packet.ipProtocol == 6 { return }
         statistics.dns &+= 1
-        if packet.dns.kind == .malformed { statistics.malformedDNS &+= 1 }
+        if isCut || packet.dns.kind == .malformed { statistics.malformedDNS &+= 1 }
     }
 }
 
