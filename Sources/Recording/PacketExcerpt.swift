@@ -42,9 +42,11 @@ package struct PacketExcerpt: Sendable {
         }
         // A file may be renamed while an earlier one is read.
         for facts in wanted {
-            guard let file = names.first(where: {
-                (try? Files.status($0))?.inode == facts.inode
-            }) else { continue }
+            guard
+                let file = names.first(where: {
+                    (try? Files.status($0))?.inode == facts.inode
+                })
+            else { continue }
             let source = try FileCapture(paths: [file])
             var isOver = false
             while !isOver {

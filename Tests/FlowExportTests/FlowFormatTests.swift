@@ -72,7 +72,9 @@ private func lines(_ format: FlowFormat, width: Int = 120) -> [String] {
 }
 
 @Test func namesOfWorkloadsStandBeforeTheIdentifierAndInQuotesIfTheyNeedThem() {
-    var writer = FlowWriter(format: .csv, isIdentified: true) { $0 == Frame.address("10.1.0.1") ? "a \"b\", c" : nil }
+    var writer = FlowWriter(format: .csv, isIdentified: true) {
+        $0 == Frame.address("10.1.0.1") ? "a \"b\", c" : nil
+    }
     for record in sample() { writer.add(record) }
     var text = ""
     writer.flush { text += String(decoding: $0, as: UTF8.self) }
