@@ -10,8 +10,8 @@ internal import TextFormats
 internal import Workloads
 internal import Timestamps
 
-/// The thread that writes a recording. Each file, and each run that goes on in one, is a pcapng
-/// section of its own, which starts with all known names.
+/// The thread that writes a recording. Each file is a pcapng section of its own, which starts with
+/// all known names.
 package final class RecordingThread: Sendable {
     /// How long packets wait, so that their senders' names precede them in the file.
     private static let hold = Interval.milliseconds(250)
@@ -129,27 +129,7 @@ package final class RecordingThread: Sendable {
         init(_ path: String, _ options: RecordingOptions) throws(IOError) {
             self.path = path
             self.options = options
-            if !resume(), let failure = begin() { throw .output(path: path, reason: failure) }
-        }
-
-        private static let header = PcapNGBlock.section(
-            application: "lazaret \(Version.text)",
-            comment: "packets as lazaret monitor saw them, with the names of workloads")
-
-        /// Goes on in the file of an earlier run, in a section of its own: if it has room, only its
-        /// owner may read it, no other process writes it, and it ends with a whole block.
-        private mutating func resume() -> Bool {
-            guard
-                let found = try? OpenFile(path, .readWrite, [.noFollow, .nonBlocking, .append]),
-                let facts = try? found.status(), facts.type == .regular,
-                facts.permissions.isDisjoint(with: FilePermissions(rawValue: 0o077)),
-                Int(facts.size) + Self.header.count < options.size,
-                PcapNGBlock.endsWhole(found, size: Int(facts.size)), (try? found.lock()) != nil
-            else { return false }
-            size = Int(facts.size)
-            identity = (facts.deviceID, facts.inode)
-            file = Descriptor(found)
-            return append(Self.header) == nil
+            if let failure = begin() { throw .output(path: path, reason: failure) }
         }
 
         /// Writes whole blocks; starts a new file if this one would exceed its size.
@@ -207,11 +187,12 @@ package final class RecordingThread: Sendable {
                     try OpenFile(
                         part, .writeOnly, [.create, .exclusiveCreate, .noFollow, .append]))
             } catch { return "\(error)" }
-            // Another run does not go on in a file that is written.
-            try? file?.file.lock()
             size = 0
             described = 0
-            if let failure = append(Self.header) ?? append(known) ?? move(part) {
+            let header = PcapNGBlock.section(
+                application: "lazaret \(Version.text)",
+                comment: "packets as lazaret monitor saw them, with the names of workloads")
+            if let failure = append(header) ?? append(known) ?? move(part) {
                 file = nil
                 try? Files.remove(part)
                 return failure

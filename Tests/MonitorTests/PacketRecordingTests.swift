@@ -197,60 +197,6 @@ final class PacketRecordingTests {
         #expect(try read().map(\.port) == [2])
     }
 
-    private var files: [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
-    }
-
-    /// Records one packet, in a run of its own.
-    private func record(port: UInt16, named name: String? = nil, size: Int = 1 << 30) throws {
-        let recording = try recording(size: size)
-        if let name { recording.recordNames(change(name, at: Int64(port) * 10)) }
-        add(recording, at: Int64(port) * 10, source: Int32(port), port: port)
-        recording.stop()
-        #expect(recording.status.written == 1 && recording.status.dropped == 0)
-    }
-
-    @Test func aNewStartGoesOnInTheFileAndTheNamesOfItsRunHold() throws {
-        for (port, name) in [(1, "web"), (2, "thief"), (3, "web"), (4, "web")] as [(UInt16, String)]
-        {
-            try record(port: port, named: name)
-        }
-        #expect(files == ["kept.pcapng"])
-        let seen = try read()
-        #expect(seen.map(\.port) == [1, 2, 3, 4])
-        #expect(seen.map(\.holder) == ["web", "thief", "web", "web"])
-    }
-
-    /// What cannot be read to its end, has no room or may be read by others is rotated.
-    @Test(arguments: ["cut", "full", "open", "other"])
-    func aStartRotatesAFileInWhichItCannotGoOn(state: String) throws {
-        try record(port: 1)
-        let url = URL(fileURLWithPath: path)
-        switch state {
-        case "cut": try Data(try Data(contentsOf: url).dropLast(7)).write(to: url)
-        case "other": try Data(repeating: 12, count: 64).write(to: url)
-        case "open":
-            try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
-        default: break
-        }
-        if state == "cut" || state == "other" {
-            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
-        }
-        try record(port: 2, size: state == "full" ? 300 : 1 << 30)
-        #expect(files == ["kept.pcapng", "kept.pcapng.1"])
-        #expect(try read().map(\.port) == [2])
-    }
-
-    @Test func twoRunsAtATimeHaveFilesOfTheirOwn() throws {
-        let first = try recording()
-        add(first, at: 0, port: 1)
-        try record(port: 2)
-        first.stop()
-        #expect(files == ["kept.pcapng", "kept.pcapng.1"])
-        #expect(try read().map(\.port) == [2])
-        #expect(try read([path + ".1"]).map(\.port) == [1])
-    }
-
     @Test(.needsKernel) func aFullDiskIsReportedOnceAndWrittenDataStaysReadable() throws {
         try Namespace.command([
             "mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "tmpfs", folder,

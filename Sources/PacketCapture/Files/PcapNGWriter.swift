@@ -1,5 +1,4 @@
 import NetworkAddresses
-package import SystemSupport
 import Timestamps
 
 /// Blocks of a pcapng file (draft-ietf-opsawg-pcapng), little-endian, with nanosecond stamps.
@@ -74,23 +73,6 @@ package enum PcapNGBlock {
         }
         body += word(0) + option(1, Array((notePrefix + note).utf8)) + word(0)
         return block(4, body)
-    }
-
-    /// Whether a file begins with a section's header in this byte order, and its last four bytes
-    /// are the length of a block that begins with the same length.
-    package static func endsWhole(_ file: borrowing OpenFile, size: Int) -> Bool {
-        func word(_ position: Int) -> Int? {
-            var value = 0
-            for place in 0..<4 {
-                guard let byte = try? file.byte(at: position + place) else { return nil }
-                value |= Int(byte) << (place * 8)
-            }
-            return value
-        }
-        guard size >= 28, word(0) == 0x0A0D_0D0A, word(8) == 0x1A2B_3C4D,
-            let length = word(size - 4), length >= 12, length % 4 == 0, length <= size
-        else { return false }
-        return word(size - length + 4) == length
     }
 
     /// The size of a frame's block in bytes.
