@@ -88,7 +88,7 @@ struct PortDisputeTests {
         #expect(answer == .own(victim))
     }
 
-    /// What comes from outside at a shared port is not hidden by a container that lists the address.
+    /// A container that lists an address outside does not hide it at a shared port.
     @Test func anAddressOutsideIsNobodysAtASharedPort() throws {
         var table = PortTable(graph: nil)
         let accomplice = try #require(IPAddress("198.51.100.7"))
