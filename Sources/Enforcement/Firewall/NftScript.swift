@@ -10,7 +10,8 @@ public enum NftScript {
     /// Renders the rules that enforcing `decisions` would have installed.
     ///
     /// Rules keep their durations, counted from the time when the script is loaded. The last
-    /// decision on a target and an action counts, and released rules are left out. Refusals become comments.
+    /// decision on a target and an action counts, and released rules are left out. Refusals
+    /// become comments.
     ///
     /// - Parameter decisions: in order.
     /// - Returns: a script that creates the tables if they are missing and adds the elements.
