@@ -54,9 +54,8 @@ extension PortTable {
         return (owners[address] ?? port) == port ? address : nil
     }
 
-    /// Sets the addresses that the kernel lists at a port.
-    mutating func setClaims(_ addresses: [IPAddress], of port: UInt32) {
-        let before = records[port]?.claimed ?? []
+    /// Sets the addresses that the kernel lists at a port, in place of those in `before`.
+    mutating func setClaims(_ addresses: [IPAddress], of port: UInt32, before: [IPAddress]) {
         guard before != addresses else { return }
         records[port]?.claimed = addresses
         for address in before {

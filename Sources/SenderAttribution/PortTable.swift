@@ -1,6 +1,7 @@
 package import BaselineGraph
 package import NetworkAddresses
 package import PacketDecoding
+import Timestamps
 package import Workloads
 
 /// Maps addresses to the ports of the node, and attributes frames by the port that they came by.
@@ -18,8 +19,9 @@ package struct PortTable: Sendable {
     /// Temporary addresses (RFC 8981) of a port. They count as its first one and become nobody's,
     /// so that neither traffic is split nor an address taken by using them.
     static let temporaryAllowance = 8
-    /// How often the kernel is asked about a port without an address before it is accused.
-    static let questionLimit = 3
+    /// Seconds after which a port without an address is accused of using one of another: the kernel
+    /// is asked once a second at most.
+    static let answerSeconds = 2
     /// Ports that may wait for a query at a time.
     static let wantedLimit = 64
 
@@ -37,8 +39,9 @@ package struct PortTable: Sendable {
         var claimed: [IPAddress] = []
         /// Whether the kernel lists more than are known.
         var hasMore = false
-        /// How often the kernel was asked, because a port without an address used one of another.
-        var questions = 0
+        /// The second in which the kernel was first asked about it, because it had no address and
+        /// used one of another port.
+        var askedSecond: Int?
         package var host: Int32?
         package var isShared = false
         /// Addresses gained by use.
@@ -189,11 +192,13 @@ package struct PortTable: Sendable {
         let known = record.listed.isEmpty ? record.addresses : record.listed
         let own = mainAddress(of: record, isIPv4: source.isIPv4) ?? known.first
         if owner == nil, record.hasMore, let own { return .own(own) }
-        if own == nil, record.questions < Self.questionLimit {
+        if own == nil {
             // A new container, perhaps: the kernel is asked before anybody is accused.
-            record.questions += 1
+            let second = packet.time.second
+            let asked = record.askedSecond ?? second
+            record.askedSecond = asked
             records[port] = record
-            return .contested
+            if (0...Self.answerSeconds).contains(second - asked) { return .contested }
         }
         return (own ?? standIn(for: packet, record, owner))
             .map { .forged($0, isOthers: owner != nil || isHeld) } ?? .contested
@@ -340,14 +345,18 @@ package struct PortTable: Sendable {
             let listed = fact.addresses.filter { owners[$0] == fact.port }
             records[fact.port]?.listed = listed
         }
-        for fact in facts { setClaims(fact.isShared ? [] : fact.addresses, of: fact.port) }
+        for fact in facts {
+            setClaims(
+                fact.isShared ? [] : fact.addresses, of: fact.port,
+                before: records[fact.port]?.claimed ?? [])
+        }
     }
 
     /// Removes a port that is gone: its addresses are free.
     package mutating func remove(_ port: UInt32) {
-        setClaims([], of: port)
         guard let record = records.removeValue(forKey: port) else { return }
         for address in record.addresses where owners[address] == port { owners[address] = nil }
+        setClaims([], of: port, before: record.claimed)
         if routerPorts[record.mac] == port { routerPorts[record.mac] = nil }
         macPorts = macPorts.filter { $0.value != port }
         forget(port)
