@@ -3,7 +3,7 @@ import PacketDecoding
 import SenderAttribution
 
 /// Remembers which next hops routers have named to which hosts, in redirects and in router
-/// advertisements: a host asks for a next hop because it was told of it, and searches for nobody.
+/// advertisements: a host that asks for such a next hop searches for nobody.
 ///
 /// A table of fixed size: a newer next hop may replace an older one. While one that was replaced
 /// would still count, every link-local address is taken for a router's.
@@ -17,8 +17,11 @@ struct NamedHops: Sendable {
     }
 
     private var places = [Place](repeating: Place(), count: 4096)
-    /// The last second in which one that was replaced would count.
+    /// The last second in which one that was replaced would count, for at most `longestLoss`.
     private var lostEnd = Int.min
+    /// The longest lifetime of a default router (RFC 4861, section 6.2.1), in seconds: a route with
+    /// an endless one must not excuse searches for ever.
+    private static let longestLoss = 9000
 
     /// Notes that the station of a message has named `hop` to the message's receivers.
     mutating func note(
@@ -30,7 +33,9 @@ struct NamedHops: Sendable {
         let isKnown = places[index].end >= second
         // The same frame, seen as it leaves by the receiver's port.
         if message.packetType == .outgoing, isKnown, places[index].key == key { return }
-        if isKnown, places[index].key != key { lostEnd = max(lostEnd, places[index].end) }
+        if isKnown, places[index].key != key {
+            lostEnd = max(lostEnd, min(places[index].end, second + Self.longestLoss))
+        }
         places[index] = Place(key: key, end: second + seconds, station: station)
     }
 
