@@ -152,8 +152,13 @@ public final class QuarantineService: Sendable {
         return try state.withLock { (state: inout State) throws(QuarantineError) in
             let now = clock()
             try state.keepTime(now)
-            try state.followOptions(now)
-            return try state.engine.tick(now: now)
+            let outcomes = try state.engine.tick(now: now)
+            do throws(QuarantineError) { try state.followOptions(now) } catch {
+                // The next call returns them.
+                state.engine.foreign += outcomes
+                throw error
+            }
+            return outcomes
         }
     }
 
