@@ -25,14 +25,14 @@ extension Detector {
         guard let found = flood(window) ?? scan(window) ?? guessing(window) else { return nil }
         if window.scale == .short { seen.floods.note(window) }
         let counts = window.counts
-        var seen = Window(
+        var shown = Window(
             subject: .unspecified, scale: window.scale, endSecond: window.endSecond,
             ageSeconds: window.ageSeconds, values: [Float](repeating: 0, count: Feature.count),
             contact: window.contact)
-        seen.identity = window.identity
-        seen.contact.address = window.target
-        seen.contact.second = window.endSecond
-        seen.forgedCount = counts[.forged]
+        shown.identity = window.identity
+        shown.contact.address = window.target
+        shown.contact.second = window.endSecond
+        shown.forgedCount = counts[.forged]
         let name = window.identity.name == "\(window.target)" ? "" : window.identity.name + " "
         let target = name + (name.isEmpty ? "\(window.target)" : "(\(window.target))")
         let isProven = counts[.proven] * 2 > counts.total
@@ -47,7 +47,7 @@ extension Detector {
         ]
         let pValue = 1 / Double(window.ageSeconds + 1)
         return Verdict(
-            window: seen, workload: isProven ? Self.severalSenders : Self.unknownSenders,
+            window: shown, workload: isProven ? Self.severalSenders : Self.unknownSenders,
             isKnown: false, baselineName: "\(target), its last ten minutes",
             score: Float(1 - pValue), pValue: pValue, threshold: 0, pattern: found.pattern,
             strength: found.strength, excess: min(found.strength, 40), level: .watch,

@@ -35,8 +35,6 @@ final class DecisionThread: Sendable {
     private let recorder: EventRecorder?
     private let tallies = Mutex(Tallies())
     private let lines: Mutex<EventLines>
-    /// The error of the last tick.
-    private let tickError = Mutex<QuarantineError?>(nil)
     private let logger: Logger
     /// Called after a fence has begun or ended.
     private let rulesChanged: @Sendable () -> Void
@@ -114,6 +112,8 @@ final class DecisionThread: Sendable {
         var history = History()
         var nextTick = Clock.monotonic()
         var ticks = 0
+        /// The error of the last tick.
+        var failure: QuarantineError?
     }
 
     private func work(_ batch: Worker<Message>.Batch, _ progress: inout Progress) {
@@ -122,7 +122,7 @@ final class DecisionThread: Sendable {
         if now >= progress.nextTick {
             progress.nextTick = now + .seconds(1)
             lines.withLock { $0.nextSecond() }
-            tick(&progress.alerts, refreshes: progress.ticks % 5 == 0)
+            tick(&progress)
             publish(&progress.alerts.incidents, &progress.history)
             progress.ticks += 1
         }
@@ -178,22 +178,19 @@ final class DecisionThread: Sendable {
     }
 
     /// Processes expired rules, external changes and the protected set.
-    private func tick(
-        _ alerts: inout AlertPipeline<LiveDecider>, refreshes: Bool
-    ) {
-        if let mode = alerts.decider.enforcement.expire() {
+    private func tick(_ progress: inout Progress) {
+        let decider = progress.alerts.decider
+        if let mode = decider.enforcement.expire() {
             logger.notice("the time is over: \(mode.rawValue) again, as configured")
         }
         do throws(QuarantineError) {
-            publish(try alerts.decider.quarantine.tick(refreshes: refreshes), alerts)
-            tickError.withLock { $0 = nil }
+            let outcomes = try decider.quarantine.tick(refreshes: progress.ticks % 5 == 0)
+            publish(outcomes, progress.alerts)
+            progress.failure = nil
         } catch {
             // It may last, and would fill the log.
-            let isNew = tickError.withLock { last in
-                defer { last = error }
-                return last != error
-            }
-            if isNew { logger.error("\(error)") }
+            if progress.failure != error { logger.error("\(error)") }
+            progress.failure = error
         }
     }
 
@@ -265,7 +262,7 @@ final class DecisionThread: Sendable {
         for (order, event) in events.enumerated() {
             let rendered = RenderedEvent(event)
             if case .alert(let alert) = event.payload, alert.isMuted {
-                // It can be explained, and nobody is told of it.
+                // It is kept for 'explain', and not delivered.
                 recorder?.record(rendered, at: now + .nanoseconds(order))
                 continue
             }
