@@ -32,22 +32,8 @@ struct ListedAddressTests {
         return program
     }
 
-    private func details() -> [[String: Any]] {
-        let text = (try? String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").compactMap {
-            let event = try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
-            return event?["lazaret"] as? [String: Any]
-        }
-    }
-
-    private func fenced() -> Set<String> {
-        Set(
-            details().filter { $0["action"] as? String == "fence" }
-                .compactMap { $0["target"] as? String })
-    }
-
     private func patterns() -> Set<String> {
-        Set(details().compactMap { $0["pattern"] as? String })
+        Set(scratch.eventDetails.compactMap { $0["pattern"] as? String })
     }
 
     private func list(_ addresses: [String]) throws {
@@ -70,7 +56,7 @@ struct ListedAddressTests {
                 try probe(addresses[Int(port) % addresses.count], port)
                 port += 1
             }
-            return fenced().contains("port:p0")
+            return scratch.fencedTargets.contains("port:p0")
         }
     }
 
@@ -90,7 +76,8 @@ struct ListedAddressTests {
         #expect(try lab.reaches(newcomer, lab.b))
         // The attack of the other is found meanwhile, under its own name.
         #expect(try isFencedForScanning(from: [lab.a.v4, newcomer.v4]), "\(program.errors)")
-        #expect(fenced().isSubset(of: ["port:p0", lab.a.v4]), "\(fenced())")
+        #expect(
+            scratch.fencedTargets.isSubset(of: ["port:p0", lab.a.v4]), "\(scratch.fencedTargets)")
         #expect(!patterns().contains("spoofed_source_addresses"), "\(patterns())")
         #expect(try lab.reaches(newcomer, lab.b))
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")

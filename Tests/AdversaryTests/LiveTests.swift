@@ -28,13 +28,6 @@ struct LiveTests {
         return program
     }
 
-    private func events() -> [[String: Any]] {
-        let text = (try? String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").compactMap {
-            try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
-        }
-    }
-
     private func details(_ event: [String: Any]) -> [String: Any] {
         event["lazaret"] as? [String: Any] ?? [:]
     }
@@ -42,17 +35,11 @@ struct LiveTests {
     /// Hosts that are accused of more than a contact unknown to the model.
     private func accused() -> Set<String> {
         Set(
-            events().filter {
+            scratch.events.filter {
                 $0["event_type"] as? String == "alert"
                     && details($0)["pattern"] as? String != "contact_never_seen_before"
             }
             .compactMap { $0["src_ip"] as? String })
-    }
-
-    private func fenced() -> Set<String> {
-        Set(
-            events().map(details).filter { $0["action"] as? String == "fence" }
-                .compactMap { $0["target"] as? String })
     }
 
     /// Runs an attack until its port is fenced, and checks which hosts are accused and fenced.
@@ -62,13 +49,15 @@ struct LiveTests {
         #expect(try lab.reaches(lab.bystander, lab.b) && lab.reaches(lab.a, lab.b))
         let isFenced = try eventually {
             try attack()
-            return fenced().contains("port:p0")
+            return scratch.fencedTargets.contains("port:p0")
         }
-        #expect(isFenced, "\(program.errors) \(accused()) \(fenced())")
+        #expect(isFenced, "\(program.errors) \(accused()) \(scratch.fencedTargets)")
         let accused = accused()
         #expect(!accused.isEmpty && accused.isSubset(of: [lab.a.v4, lab.a.v6]), "\(accused)")
-        #expect(fenced().isSubset(of: ["port:p0", lab.a.v4, lab.a.v6]), "\(fenced())")
-        let alert = events().first { $0["event_type"] as? String == "alert" && decided($0) }
+        #expect(
+            scratch.fencedTargets.isSubset(of: ["port:p0", lab.a.v4, lab.a.v6]),
+            "\(scratch.fencedTargets)")
+        let alert = scratch.events.first { $0["event_type"] as? String == "alert" && decided($0) }
         #expect(alert.map(details)?["evidence"] as? String == "port")
         #expect(alert.map(details)?["port"] as? String == "p0")
         let list = try Background(
@@ -86,7 +75,7 @@ struct LiveTests {
 
     /// What a reader of a failure needs: the alerts, and the node's rules and bridge.
     private func state() -> String {
-        let alerts = events().filter { $0["event_type"] as? String == "alert" }.map { event in
+        let alerts = scratch.events.filter { $0["event_type"] as? String == "alert" }.map { event in
             let detail = details(event)
             return [
                 event["timestamp"], event["src_ip"], detail["pattern"], detail["window"],
@@ -327,6 +316,6 @@ struct LiveTests {
     }
 
     private func patterns() -> Set<String> {
-        Set(events().map(details).compactMap { $0["pattern"] as? String })
+        Set(scratch.events.map(details).compactMap { $0["pattern"] as? String })
     }
 }

@@ -34,16 +34,8 @@ struct ProtectionTests {
         return program
     }
 
-    private func details() -> [[String: Any]] {
-        let text = (try? String(contentsOfFile: scratch.path("eve.json"), encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").compactMap {
-            let event = try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
-            return event?["lazaret"] as? [String: Any]
-        }
-    }
-
     private func has(_ action: String) -> Bool {
-        details().contains { $0["action"] as? String == action }
+        scratch.eventDetails.contains { $0["action"] as? String == action }
     }
 
     /// A SYN flood at the web server with somebody else's address, from beyond the uplink.
@@ -92,7 +84,8 @@ struct ProtectionTests {
             return has("protect")
         }
         #expect(isProtected, "\(program.errors)")
-        let event = try #require(details().first { $0["action"] as? String == "protect" })
+        let event = try #require(
+            scratch.eventDetails.first { $0["action"] as? String == "protect" })
         #expect(event["target"] as? String == lab.b.v4)
         #expect(event["response"] as? String == "protect")
         // Nobody is fenced: neither whose address was written, nor the target.
@@ -140,7 +133,7 @@ struct ProtectionTests {
         }
         #expect(isRefused, "\(program.errors)")
         #expect(!has("protect") && !has("fence"))
-        #expect(details().contains { $0["target"] as? String == lab.b.v4 })
+        #expect(scratch.eventDetails.contains { $0["target"] as? String == lab.b.v4 })
         #expect(program.end(by: SIGTERM) == 0, "\(program.errors)")
     }
 

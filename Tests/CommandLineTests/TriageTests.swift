@@ -202,7 +202,7 @@ struct TriageTests {
             return try ask("GET", "/metrics").text.contains(/lazaret_alerts_muted_total [1-9]/)
         }
         #expect(isCounted, "\(program.errors)")
-        // An incident of muted alerts only can be explained, and nobody was told of it.
+        // An incident of muted alerts only can be explained, and was not delivered.
         var muted = ""
         let isKept = try eventually {
             try bench.lab.scan(bench.lab.b, by: bench.lab.a)
