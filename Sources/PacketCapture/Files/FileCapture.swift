@@ -12,12 +12,13 @@ public final class FileCapture {
     private let filter: PacketFilter?
     private let shouldStop: @Sendable () -> Bool
     private var counters = CaptureStatistics()
-    /// The batch from which `next` returns frames, the place in it, and what `hasNews` returns. Who
-    /// calls one calls the other: a check of exclusive access at run time would cost as much as the
+    /// The batch from which `next` returns frames, the place in it, and what `hasNews` and `hasNotes`
+    /// return. Who calls one calls the others: a check of exclusive access at run time would cost as much as the
     /// rest of them.
     @exclusivity(unchecked) private var batch: UnsafeMutableBufferPointer<CapturedFrame>
     @exclusivity(unchecked) private var position = 0
     @exclusivity(unchecked) private var isNews = false
+    @exclusivity(unchecked) private var areNotes = false
     private let merged: UnsafeMutableBufferPointer<CapturedFrame>
 
     /// Opens all files and reads their headers; `-` is standard input.
@@ -78,12 +79,12 @@ public final class FileCapture {
     public var hasNews: Bool { unsafe isNews }
 
     /// Whether there are monitors' notes from name blocks before the frames of the latest batch.
-    public private(set) var hasNotes = false
+    public var hasNotes: Bool { unsafe areNotes }
 
     /// Returns the monitors' notes from name blocks before the frames of the latest batch, without
     /// the prefix that marks them; each is returned once.
     public func takeNotes() -> [String] {
-        hasNotes = false
+        unsafe areNotes = false
         var notes: [String] = []
         for reader in readers where !reader.notes.isEmpty {
             notes += reader.notes.map { String($0.dropFirst(PcapNGBlock.notePrefix.count)) }
@@ -143,7 +144,7 @@ public final class FileCapture {
                 continue
             }
             counters.packets &+= UInt64(kept.count)
-            hasNotes = readers.contains { !$0.notes.isEmpty }
+            unsafe areNotes = readers.contains { !$0.notes.isEmpty }
             unsafe isNews = hasNotes || hasPorts
             return unsafe kept
         }
