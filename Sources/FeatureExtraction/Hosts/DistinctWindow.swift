@@ -196,17 +196,24 @@ struct DistinctWindow: Sendable {
     /// that does not free enough.
     private mutating func makeRoom() {
         let horizon = newestSecond - Scale.long.seconds
-        let live = entries.filter { $0.stamp != 0 && Int($0.stamp & ~Self.novelBit) > horizon }
-        let isTooFull = live.count * 2 > entries.count
-        guard entries.count < Self.exactLimit || !isTooFull else { return startSketch(live) }
-        let size = isTooFull ? entries.count * 2 : entries.count
+        func isLive(_ entry: Entry) -> Bool {
+            entry.stamp != 0 && Int(entry.stamp & ~Self.novelBit) > horizon
+        }
+        let old = entries
+        var live = 0
+        for entry in old where isLive(entry) { live += 1 }
+        let isTooFull = live * 2 > old.count
+        guard old.count < Self.exactLimit || !isTooFull else {
+            return startSketch(old.filter(isLive))
+        }
+        let size = isTooFull ? old.count * 2 : old.count
         entries = [Entry](repeating: Entry(), count: size)
-        liveCount = live.count
+        liveCount = live
         let hasBuckets = !counts.isEmpty
         if size > Self.searchedSlots, !hasBuckets {
             counts = [UInt16](repeating: 0, count: Scale.ringSize * 2)
         }
-        for entry in live {
+        for entry in old where isLive(entry) {
             entries[slot(for: entry.key)] = entry
             if !hasBuckets { count(entry.stamp, by: 1) }
         }
