@@ -49,6 +49,8 @@ package struct TrainingSanitizer {
         private var byAddress: [IPAddress: ClosedRange<Int>] = [:]
         /// In order, and apart from each other.
         private var byMAC: [MACAddress: [ClosedRange<Int>]] = [:]
+        /// A bit for each of the addresses, and of the MAC addresses: most packets are of others.
+        private var marks: (address: UInt64, mac: UInt64) = (0, 0)
 
         package var isEmpty: Bool { byAddress.isEmpty }
 
@@ -60,6 +62,12 @@ package struct TrainingSanitizer {
             }
             // One MAC address may have been that of many.
             for (mac, ranges) in byMAC { byMAC[mac] = Self.joined(ranges) }
+            for address in byAddress.keys { marks.address |= Self.mark(address.high ^ address.low) }
+            for mac in byMAC.keys { marks.mac |= Self.mark(mac.value) }
+        }
+
+        private static func mark(_ value: UInt64) -> UInt64 {
+            1 << ((value &* 0x9E37_79B9_7F4A_7C15) >> 58)
         }
 
         private static func joined(_ ranges: [ClosedRange<Int>]) -> [ClosedRange<Int>] {
@@ -76,9 +84,15 @@ package struct TrainingSanitizer {
         }
 
         package func contains(_ packet: Packet) -> Bool {
+            let (source, destination) = (packet.source, packet.destination)
+            let ends =
+                Self.mark(source.high ^ source.low)
+                | Self.mark(destination.high ^ destination.low)
+            guard marks.address & ends != 0 || marks.mac & Self.mark(packet.sourceMAC.value) != 0
+            else { return false }
             let second = packet.time.second
-            return byAddress[packet.source]?.contains(second) == true
-                || byAddress[packet.destination]?.contains(second) == true
+            return byAddress[source]?.contains(second) == true
+                || byAddress[destination]?.contains(second) == true
                 || byMAC[packet.sourceMAC]?.contains { $0.contains(second) } == true
         }
 
