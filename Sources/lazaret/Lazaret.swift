@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import SystemSupport
 import TextFormats
 
 /// The command line.
@@ -38,6 +39,7 @@ struct Lazaret: AsyncParsableCommand {
         holdStandardStreams()
         do {
             var command = try parseAsRoot()
+            if type(of: command) is any ReadsCaptures.Type { preferHugePages() }
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -57,3 +59,6 @@ struct Lazaret: AsyncParsableCommand {
         }
     }
 }
+
+/// A command that reads captures, and needs memory for all that is in them.
+protocol ReadsCaptures {}

@@ -5,7 +5,7 @@ import Offline
 import SystemSupport
 
 /// Compares a capture with an approved baseline, for continuous integration.
-struct CheckCommand: ParsableCommand {
+struct CheckCommand: ParsableCommand, ReadsCaptures {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Show what of a capture is not in an approved model: for tests in CI.",

@@ -4,7 +4,7 @@ import ModelFiles
 import Offline
 import SystemSupport
 
-struct EvaluateCommand: ParsableCommand {
+struct EvaluateCommand: ParsableCommand, ReadsCaptures {
     static let configuration = CommandConfiguration(
         commandName: "evaluate", abstract: "Replay captures and compare the alerts with labels.")
 

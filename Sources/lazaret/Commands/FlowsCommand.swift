@@ -11,7 +11,7 @@ import Workloads
 
 /// Meters captures or interfaces and writes the flows, without judging them; without packets, reads
 /// the history of a monitor.
-struct FlowsCommand: AsyncParsableCommand {
+struct FlowsCommand: AsyncParsableCommand, ReadsCaptures {
     static let configuration = CommandConfiguration(
         commandName: "flows",
         abstract: "Meter packets and write flow records, or query a monitor's flow history.",

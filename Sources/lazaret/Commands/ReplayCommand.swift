@@ -15,7 +15,7 @@ import SystemSupport
 import TextFormats
 import Workloads
 
-struct ReplayCommand: ParsableCommand {
+struct ReplayCommand: ParsableCommand, ReadsCaptures {
     static let configuration = CommandConfiguration(
         commandName: "replay",
         abstract: "Detect anomalies in captures; without a model, rank the most anomalous hosts.")

@@ -6,7 +6,7 @@ import Offline
 import SystemSupport
 import Workloads
 
-struct TrainCommand: ParsableCommand {
+struct TrainCommand: ParsableCommand, ReadsCaptures {
     static let configuration = CommandConfiguration(
         commandName: "train", abstract: "Train a model on clean traffic.")
 
