@@ -12,9 +12,9 @@ public final class FileCapture {
     private let filter: PacketFilter?
     private let shouldStop: @Sendable () -> Bool
     private var counters = CaptureStatistics()
-    /// The batch from which `next` returns frames, the place in it, and what `hasNews` and `hasNotes`
-    /// return. Who calls one calls the others: a check of exclusive access at run time would cost as much as the
-    /// rest of them.
+    /// The batch from which `next` returns frames, the place in it, and what `hasNews` and
+    /// `hasNotes` return. Who calls one calls the others: a check of exclusive access at run time
+    /// would cost as much as the rest of them.
     @exclusivity(unchecked) private var batch: UnsafeMutableBufferPointer<CapturedFrame>
     @exclusivity(unchecked) private var position = 0
     @exclusivity(unchecked) private var isNews = false
