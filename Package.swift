@@ -437,7 +437,10 @@ let package = Package(
             ]),
         tests(
             of: "AnomalyDetection",
-            uses: ["NetworkAddresses", "Workloads", "FeatureExtraction", "AttackPatterns"]),
+            uses: [
+                "NetworkAddresses", "Workloads", "SenderAttribution", "FeatureExtraction",
+                "AttackPatterns",
+            ]),
         tests(of: "Quarantine", uses: ["Timestamps", "NetworkAddresses"]),
         tests(
             of: "Enforcement",

@@ -35,7 +35,7 @@ extension Detector {
             window, identity, (comparison.name, comparison.baseline), excess, row, score, found)
         guard verdict.level == .quarantine, verdict.isFarBeyond else { return nil }
         remember(window, identity, found.pattern, isFence: true)
-        return verdict
+        return verdict.settled()
     }
 }
 

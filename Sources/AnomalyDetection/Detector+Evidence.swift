@@ -83,13 +83,18 @@ extension Detector {
         else { return nil }
         let pattern =
             omitted.contains(.patterns) ? nil : Pattern.match(window) { row[$0.rawValue] > 0 }
-        return Verdict(
+        var verdict = Verdict(
             window: window, workload: identity.name,
             isKnown: identity.isNamed || minutes.groups[identity.name] != nil,
             baselineName: name, score: score, pValue: chance,
             threshold: min(score, group.score(atChance: 0.1)), pattern: pattern?.pattern,
             strength: pattern?.strength ?? 0, excess: 0, level: .watch, isFarBeyond: false,
             grounds: .stated(reasons(window, group, row, minutes.forest)), running: running)
+        // A clean minute says nothing new.
+        let last = seen.evidence.lastRaised(window.subject) ?? window.endSecond
+        let raised = max(last, window.endSecond - Scale.long.seconds)
+        verdict.newestTraffic = raised - window.scale.bucketSeconds + 1...raised
+        return verdict
     }
 
     private func reasons(

@@ -31,7 +31,7 @@ extension Detector {
             level: .watch, isFarBeyond: false,
             grounds: .stated([pattern.ruleReason(hit.text, window, group.baseline)]))
         verdict.indicators = [hit]
-        return verdict
+        return verdict.settled()
     }
 }
 

@@ -58,7 +58,8 @@ extension Detector {
                         feature: found.pattern.measure, value: Float(found.count),
                         baselineMedian: Float(found.usual), baselineP99: Float(found.usual),
                         baselineLargest: Float(found.usual), share: 0, text: $0)
-                }), received: Boxed(wrappedValue: window))
+                }), received: Boxed(wrappedValue: window)
+        ).settled()
     }
 
     /// "4990 senders; 12 of 5012 packets from known senders, 300 with addresses of others".

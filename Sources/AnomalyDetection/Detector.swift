@@ -125,7 +125,9 @@ public struct Detector: Sendable {
     public private(set) var isPartOfFlood = false
 
     /// Returns the verdict on a window, or nil if there is nothing to report.
-    public mutating func judge(_ window: Window) -> Verdict? {
+    public mutating func judge(_ window: Window) -> Verdict? { verdict(on: window)?.settled() }
+
+    private mutating func verdict(on window: Window) -> Verdict? {
         seenCount += 1
         isPartOfFlood = false
         seen.floods.advance(to: window.endSecond)
@@ -225,7 +227,7 @@ public struct Detector: Sendable {
             verdict.headline = shared.text(
                 workload: identity.name, seconds: window.scale.seconds)
         }
-        isPartOfFlood = seen.floods.hold(verdict)
+        isPartOfFlood = seen.floods.hold(verdict.settled())
         return isPartOfFlood ? nil : verdict
     }
 

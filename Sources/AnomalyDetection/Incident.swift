@@ -16,10 +16,12 @@ public struct Incident: Sendable {
     public var portName: String?
     /// First second of the first anomalous window: the evidence for the incident begins here.
     public var windowStartSecond: Int
-    /// The start of the first anomalous window's newest bucket, and the end of the last window, in
-    /// seconds since 1970.
+    /// The start of the first anomalous window's newest bucket, and the last second of the newest
+    /// traffic that its verdicts rest on, in seconds since 1970.
     public var firstSecond: Int
     public var lastSecond: Int
+    /// The end of its last anomalous window, which may slide over old traffic.
+    public var lastWindowSecond: Int
     public var verdictCount: Int
     /// The highest level of its verdicts.
     public var level: Verdict.Level
@@ -75,9 +77,10 @@ extension Incident {
     fileprivate mutating func take(_ verdict: Verdict, _ link: MACAddress?) -> Bool {
         let (second, length) = (verdict.window.endSecond, verdict.window.scale.seconds)
         guard workload == verdict.workload,
-            abs(second - lastSecond) <= IncidentTracker.quietSeconds + length
+            abs(second - lastWindowSecond) <= IncidentTracker.quietSeconds + length
         else { return false }
-        lastSecond = max(lastSecond, second)
+        lastWindowSecond = max(lastWindowSecond, second)
+        lastSecond = verdict.lastTraffic.prolonging(lastSecond)
         verdictCount += 1
         level = max(level, verdict.level)
         spoofingLink = spoofingLink ?? link
@@ -138,6 +141,14 @@ extension Incident {
             runtimeEvents.removeLast(runtimeEvents.count - Self.mostRuntimeEvents)
         }
         runtimeEvents.sort { ($0.time, $0.rule) < ($1.time, $1.rule) }
+    }
+}
+
+extension ClosedRange<Int> {
+    /// The last second of traffic that was known up to `second`, with that of this bucket. A bucket
+    /// that has the second in it may have no other traffic: a longer window says it less exactly.
+    fileprivate func prolonging(_ second: Int) -> Int {
+        lowerBound > second ? upperBound : second
     }
 }
 
@@ -231,8 +242,9 @@ public struct IncidentTracker: Sendable {
             offender: verdict.subject, workload: verdict.workload, spoofingLink: link,
             portName: window.portName.isEmpty ? nil : window.portName,
             windowStartSecond: window.startSecond,
-            firstSecond: window.endSecond - window.scale.bucketSeconds + 1,
-            lastSecond: window.endSecond, verdictCount: 1, level: verdict.level,
+            firstSecond: verdict.lastTraffic.lowerBound,
+            lastSecond: verdict.lastTraffic.upperBound, lastWindowSecond: window.endSecond,
+            verdictCount: 1, level: verdict.level,
             firstQuarantineSecond: verdict.level == .quarantine ? window.endSecond : nil,
             patterns: verdict.pattern.map { [$0: verdict] } ?? [:], strongest: verdict,
             eventID: eventID())
@@ -242,16 +254,16 @@ public struct IncidentTracker: Sendable {
 
     /// Adds a runtime event to the open incidents of its workload that it is near to.
     ///
-    /// - Returns: the last second of the earliest of them; nil: there is none.
+    /// - Returns: the end of the last window of the earliest of them; nil: there is none.
     public mutating func add(_ event: RuntimeEvent, of workload: String) -> Int? {
         var last: Int?
         let lead = RuntimeEventLog.leadTime.wholeSeconds
         for (key, incident) in open where incident.workload == workload {
             let begin = incident.firstSecond - lead
-            let end = incident.lastSecond + Self.quietSeconds
+            let end = incident.lastWindowSecond + Self.quietSeconds
             guard event.last.second >= begin, event.time.second <= end else { continue }
             open[key]?.add([event])
-            last = min(last ?? .max, incident.lastSecond)
+            last = min(last ?? .max, incident.lastWindowSecond)
         }
         return last
     }
@@ -259,7 +271,7 @@ public struct IncidentTracker: Sendable {
     /// Closes the incidents without a verdict since `second`, and forgets the oldest closed ones
     /// beyond `kept`, so memory stays bounded.
     public mutating func settle(before second: Int, keeping kept: Int) {
-        for (key, incident) in open where incident.lastSecond < second {
+        for (key, incident) in open where incident.lastWindowSecond < second {
             closed.append(incident)
             open[key] = nil
         }
@@ -270,8 +282,8 @@ public struct IncidentTracker: Sendable {
 
     /// The incidents with a verdict in or after `second`.
     public func changed(since second: Int) -> [Incident] {
-        (closed.reversed().prefix { $0.lastSecond >= second } + open.values).filter {
-            $0.lastSecond >= second
+        (closed.reversed().prefix { $0.lastWindowSecond >= second } + open.values).filter {
+            $0.lastWindowSecond >= second
         }
     }
 

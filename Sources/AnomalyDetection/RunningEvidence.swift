@@ -127,6 +127,9 @@ struct EvidenceTable: Sendable {
         return stream.isOver ? Self.evidence(stream, line) : nil
     }
 
+    /// The end of the last minute that raised the evidence about an address.
+    func lastRaised(_ subject: IPAddress) -> Int? { streams[subject]?.raised }
+
     /// The workload that an address had in its last minute.
     func workload(of subject: IPAddress) -> String? { streams[subject]?.workload }
 

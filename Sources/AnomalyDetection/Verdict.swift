@@ -57,6 +57,9 @@ public struct Verdict: Sendable {
     /// The evidence of the minutes before, if they raised this verdict; nil: this window alone did.
     public var running: RunningEvidence?
 
+    /// The seconds of the newest bucket whose traffic it rests on; nil: the window's newest.
+    var newestTraffic: ClosedRange<Int>?
+
     /// The name of the workload that it acts on; nil: it has none.
     public private(set) var targetName: String?
     /// All addresses that it acts on, with their names, of many the last; the first is that of

@@ -116,16 +116,23 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
         verdict.window.end
     }
 
+    /// The end of the traffic that a verdict rests on.
+    private static func lastTraffic(of verdict: Verdict) -> Timestamp {
+        min(Timestamp(second: verdict.lastTraffic.upperBound + 1), end(of: verdict))
+    }
+
     /// The rule that a verdict requests: against its offender, or for a target of which only the
     /// target is known; nil: none.
     private static func request(_ verdict: Verdict) -> EnforcementRequest? {
         if let target = verdict.protects, verdict.isOfNewFlows {
             let reasons = verdict.reasons
-            return EnforcementRequest(
+            var request = EnforcementRequest(
                 time: end(of: verdict), window: .seconds(verdict.window.scale.seconds),
                 target: target, score: Double(verdict.score), threshold: Double(verdict.threshold),
                 eventID: eventID(verdict), reason: verdict.summary(reasons),
                 features: featureNames(of: reasons))
+            request.lastTraffic = lastTraffic(of: verdict)
+            return request
         }
         guard verdict.level == .quarantine else { return nil }
         let (scale, reasons) = (verdict.window.scale, verdict.reasons)
@@ -139,6 +146,7 @@ package struct AlertPipeline<Decider: QuarantineDecider> {
             threshold: Double(verdict.threshold), isFarBeyond: verdict.isFarBeyond,
             eventID: eventID(verdict), reason: verdict.summary(reasons),
             features: featureNames(of: reasons))
+        request.lastTraffic = lastTraffic(of: verdict)
         request.evidence = verdict.window.evidence.rawValue
         request.isAtUnnamedPort =
             verdict.isAtUnnamedPort

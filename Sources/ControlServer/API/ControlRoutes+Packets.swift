@@ -14,7 +14,7 @@ extension ControlRoutes {
             .get, "/api/v1/incidents/{id}/packets",
             """
             The recorded packets of an incident's offender as pcapng: from a minute before the \
-            incident to five seconds after it, at most 16 MiB
+            incident to half a minute after it, at most 16 MiB
             """,
             // Packets contain what hosts say to each other, passwords included.
             access: .act,
@@ -51,7 +51,8 @@ extension ControlRoutes {
 
     private static let limit = 16 << 20
     private static let timeBefore = Interval.seconds(60)
-    private static let timeAfter = Interval.seconds(5)
+    // The newest traffic may be in the bucket after the last that counts.
+    private static let timeAfter = Interval.seconds(30)
 
     private static let packetQueue = DiskQueue("recorded packets")
 

@@ -106,7 +106,7 @@ public enum IncidentReport {
         of incident: Incident, _ decisions: [QuarantineDecision]
     ) -> QuarantineDecision? {
         let first = Timestamp(second: incident.firstSecond - 1)
-        let last = Timestamp(second: incident.lastSecond + 2)
+        let last = Timestamp(second: incident.lastWindowSecond + 2)
         var fence: QuarantineDecision?
         for decided in decisions where decided.time < last && concerns(decided, incident) {
             switch decided.kind {
@@ -127,7 +127,7 @@ public enum IncidentReport {
     ) -> [QuarantineDecision] {
         decisions.filter { decided in
             let second = decided.time.second
-            return second >= incident.firstSecond - 1 && second <= incident.lastSecond + 1
+            return second >= incident.firstSecond - 1 && second <= incident.lastWindowSecond + 1
                 && concerns(decided, incident)
         }
     }

@@ -107,6 +107,23 @@ struct DistinctWindow: Sendable {
         return (sum(scale, novel: false), sum(scale, novel: true))
     }
 
+    /// The keys that were last seen in each bucket of the window of `scale`, the newest first; in a
+    /// sketch, its slots.
+    mutating func buckets(_ scale: Scale, at second: Int) -> [Int] {
+        let second = second & Int(~Self.novelBit)
+        advance(to: second)
+        let newest = second / scale.bucketSeconds
+        guard counts.isEmpty else {
+            return (0..<scale.bucketCount).map { Int(counts[scale.ringIndex(bucket: newest - $0)]) }
+        }
+        var buckets = [Int](repeating: 0, count: scale.bucketCount)
+        for entry in entries where entry.stamp != 0 {
+            let age = newest - Int(entry.stamp & ~Self.novelBit) / scale.bucketSeconds
+            if buckets.indices.contains(age) { buckets[age] += 1 }
+        }
+        return buckets
+    }
+
     /// The sum of the buckets.
     private func sum(_ scale: Scale, novel: Bool) -> Float {
         let start = scale.ringOffset + (novel ? Scale.ringSize : 0)

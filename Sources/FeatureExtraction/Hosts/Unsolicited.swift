@@ -242,6 +242,14 @@ struct UnsolicitedWindow: Sendable {
     /// The packets of all kinds.
     func total(_ scale: Scale) -> Int { rows.isEmpty ? 0 : counts(scale).total }
 
+    /// The packets of all kinds in one bucket.
+    func total(inBucket index: Int) -> Int {
+        guard !rows.isEmpty else { return 0 }
+        var counts = UnsolicitedCounts()
+        counts.columns = rows[index]
+        return counts.total
+    }
+
     /// Whether the distinct pairs are estimated.
     var isEstimated: Bool { targets.isEstimated }
 

@@ -213,6 +213,8 @@ extension WindowTracker {
             isTried ? hosts[slot].acceptedEdges.count(scale, at: second) : 0
         window.acceptedNewPeers =
             isTried ? hosts[slot].acceptedPeers.count(scale, at: second) : 0
+        // Nobody asks when clean traffic was sent.
+        window.buckets = awaits ? hosts[slot].buckets(scale, second) : WindowBuckets()
         window.requestedPairs = hosts[slot].requested.count(scale, at: second)
         window.isInCrowd =
             scale == .short && window.evidence.mayBeForged

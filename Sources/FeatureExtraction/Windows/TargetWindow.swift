@@ -23,6 +23,8 @@ public struct TargetWindow: Sendable {
     public var hasOneProber: Bool
     /// The last packet's source, destination port and protocol.
     public var contact: Contact
+    /// The counts of each bucket, the newest first; empty in a window that is kept.
+    public var buckets: [TargetCounts] = []
 
     /// First second of the window.
     public var startSecond: Int { endSecond - scale.seconds + 1 }
@@ -234,11 +236,17 @@ struct TargetState: Sendable {
 
     mutating func window(_ scale: Scale, _ second: Int, identity: Identity) -> TargetWindow {
         let counts = counts(scale)
+        let newest = second / scale.bucketSeconds
+        let buckets = (0..<scale.bucketCount).map { age in
+            var counts = TargetCounts()
+            counts.columns = ring[scale.ringIndex(bucket: newest - age)]
+            return counts
+        }
         return TargetWindow(
             target: address, identity: identity, scale: scale, endSecond: second,
             ageSeconds: second - firstSecond + 1, counts: counts,
             senders: senders.count(scale, at: second), ports: ports.count(scale, at: second),
-
-            usual: usual(scale, second), hasOneProber: proberVotes * 3 > probes, contact: contact)
+            usual: usual(scale, second), hasOneProber: proberVotes * 3 > probes, contact: contact,
+            buckets: buckets)
     }
 }

@@ -140,6 +140,8 @@ public struct Window: Sendable {
     public var loginContact = Contact()
     /// The last flow that a service accepted which asks for a login.
     public var loginServiceContact = Contact()
+    /// What was counted in each of its buckets; empty in a window that is kept.
+    public var buckets = WindowBuckets()
 
     public init(
         subject: IPAddress, mac: MACAddress = .zero, scale: Scale, endSecond: Int,

@@ -231,7 +231,9 @@ final class DecisionThread: Sendable {
         (history.alertsThisSecond, history.mutedThisSecond) = (0, 0)
         guard history.changedSince != .max else { return }
         let latest = incidents.changed(since: history.changedSince)
-            .sorted { ($1.lastSecond, $1.offender) < ($0.lastSecond, $0.offender) }
+            .sorted {
+                ($1.lastWindowSecond, $1.offender) < ($0.lastWindowSecond, $0.offender)
+            }
             .prefix(Self.incidentLimit)
         let changed = latest.map {
             StoredIncident(IncidentSummary($0, decisions: history.decisions))

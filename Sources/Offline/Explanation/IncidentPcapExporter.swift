@@ -65,7 +65,7 @@ public struct IncidentPcapExporter {
                 comment: "lazaret: \(incident.strongest.summary); offender \(incident.offender), "
                     + "event \(incident.eventID)",
                 from: Timestamp(second: incident.windowStartSecond) - Self.lead,
-                to: Timestamp(second: incident.lastSecond + 1),
+                to: Timestamp(second: incident.lastWindowSecond + 1),
                 address: incident.strongest.protects ?? incident.offender,
                 link: incident.spoofingLink)
         }

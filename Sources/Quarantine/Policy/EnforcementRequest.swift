@@ -5,6 +5,9 @@ public import Timestamps
 public struct EnforcementRequest: Sendable, Equatable {
     /// Packet time of the window's end.
     public var time: Timestamp
+    /// The end of the newest traffic that it rests on; a window slides over the same packets as
+    /// long as it is. Nil: the window's end.
+    public var lastTraffic: Timestamp?
     /// Length of the window; requests within one and a half windows of each other are in a row.
     public var window: Interval
     /// The misbehaving address.
@@ -79,4 +82,7 @@ public struct EnforcementRequest: Sendable, Equatable {
             reason: reason, features: features)
         hasOffender = false
     }
+
+    /// The end of the traffic that it rests on.
+    var trafficEnd: Timestamp { lastTraffic ?? time }
 }

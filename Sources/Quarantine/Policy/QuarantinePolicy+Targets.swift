@@ -50,7 +50,7 @@ extension QuarantinePolicy {
     ) -> [QuarantineDecision] {
         let duration = options.duration(level: 1)
         var extended = rule
-        extended.expires = request.time + duration
+        extended.expires = request.trafficEnd + duration
         guard rule.state != .removing, !rule.isByHand,
             extended.expires - rule.expires >= max(duration / 10, .seconds(1))
         else { return [] }

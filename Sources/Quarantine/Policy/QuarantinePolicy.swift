@@ -25,6 +25,8 @@ public struct QuarantinePolicy: Sendable {
         var confirmedAt = Timestamp.distantPast
         var level = 0
         var lastEnd = Timestamp.distantPast
+        /// The end of the traffic for which it had its last rule.
+        var answered = Timestamp.distantPast
         var lastRefusal: (kind: QuarantineDecision.Refusal, time: Timestamp)?
     }
 
@@ -75,7 +77,9 @@ public struct QuarantinePolicy: Sendable {
         }
         if request.isAtUnnamedPort { return refuse(.unnamedPort, subject, request) }
         if let extended = extend(subject, for: request, active: active) { return extended }
-        guard !isCovered(subject, at: request.port?.name, by: active) else { return [] }
+        guard !isCovered(subject, at: request.port?.name, by: active),
+            !isAnswered(request, records[subject])
+        else { return [] }
         return subnetDecisions(for: request, active: active)
             ?? hostDecisions(for: request, subject: subject, active: active)
     }
@@ -102,6 +106,7 @@ public struct QuarantinePolicy: Sendable {
         var record = records[target] ?? Record()
         record.level = rule.level
         record.lastEnd = rule.expires
+        record.answered = rule.expires - options.duration(level: rule.level)
         records[target] = record
     }
 
@@ -137,6 +142,7 @@ public struct QuarantinePolicy: Sendable {
             record.lastRequest = moved(record.lastRequest)
             record.confirmedAt = moved(record.confirmedAt)
             record.lastEnd = moved(record.lastEnd)
+            record.answered = moved(record.answered)
             record.lastRefusal = record.lastRefusal.map { ($0.kind, moved($0.time)) }
             return record
         }
@@ -180,6 +186,13 @@ public struct QuarantinePolicy: Sendable {
             $0.action == .drop && $0.state != .removing
                 && $0.target.prefix?.contains(prefix) ?? false
         }
+    }
+
+    /// Whether the offender had a rule for this traffic: when it has expired, a window that still
+    /// has the old packets in it is no new offence.
+    private func isAnswered(_ request: EnforcementRequest, _ record: Record?) -> Bool {
+        guard let answered = record?.answered else { return false }
+        return request.trafficEnd <= answered && answered < request.time
     }
 
     /// Whether the address still has the holder that it had in the window, so that a new holder is
@@ -251,7 +264,9 @@ public struct QuarantinePolicy: Sendable {
         }
         let duration = options.duration(level: rule.level)
         let isLastStep = options.action(level: rule.level + 1) >= rule.action
-        let expires = isLastStep ? request.time + duration : rule.expires
+        // From the traffic, not from the window's end: windows over the same packets postpone
+        // nothing.
+        let expires = isLastStep ? max(request.trafficEnd + duration, rule.expires) : rule.expires
         func extended(_ rule: QuarantineRule) -> QuarantineRule {
             var rule = rule
             rule.expires = expires
