@@ -29,6 +29,8 @@ public struct Incident: Sendable {
     public var firstQuarantineSecond: Int?
     /// The patterns, each with its strongest verdict.
     public var patterns: [Pattern: Verdict]
+    /// When each of the patterns was seen.
+    public private(set) var spans: [Pattern: Span] = [:]
     /// The verdict with the greatest weight.
     public var strongest: Verdict
     /// What its windows reached at most.
@@ -41,6 +43,15 @@ public struct Incident: Sendable {
     public var eventID: String
     /// What was said of the workload's processes before and during it, the earliest first.
     public private(set) var runtimeEvents: [RuntimeEvent] = []
+
+    /// When a pattern was seen.
+    public struct Span: Sendable, Equatable {
+        /// As of the incident.
+        public var firstSecond: Int
+        public var lastSecond: Int
+        /// Its anomalous windows.
+        public var verdictCount: Int
+    }
 
     /// The greatest number of them.
     public static let mostRuntimeEvents = 16
@@ -101,6 +112,17 @@ extension Incident {
 
     /// Adds what a verdict reached, whom it acted on, and what was said of processes.
     fileprivate mutating func note(_ verdict: Verdict) {
+        if let pattern = verdict.pattern {
+            let traffic = verdict.lastTraffic
+            var span =
+                spans[pattern]
+                ?? Span(
+                    firstSecond: traffic.lowerBound, lastSecond: traffic.upperBound,
+                    verdictCount: 0)
+            span.lastSecond = traffic.prolonging(span.lastSecond)
+            span.verdictCount += 1
+            spans[pattern] = span
+        }
         peaks.add(verdict)
         add(targetsOf: verdict)
         add(verdict.runtimeEvents)

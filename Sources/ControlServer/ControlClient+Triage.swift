@@ -31,7 +31,23 @@ extension ControlClient {
         public var targetText: String?
         public var decision: String
         public var quarantineId: String?
+        public var patternDetails: [PatternDetail]?
         public var triage: Triage
+
+        /// One of its patterns.
+        public struct PatternDetail: Decodable, Sendable {
+            public var start: Int64
+            public var end: Int64
+            public var summary: String
+            public var targetText: String?
+            public var evidence: String
+            public var evidenceText: String
+        }
+
+        /// Its patterns besides the one that `summary` is about.
+        public var otherPatterns: [PatternDetail] {
+            (patternDetails ?? []).filter { $0.summary != summary }
+        }
 
         /// `worker (10.60.4.12)`, or the address alone if it has no name of its own.
         public var who: String {

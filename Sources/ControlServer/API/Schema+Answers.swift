@@ -116,7 +116,19 @@ extension Schema {
         ],
         optional: [
             ("target", string), ("target_text", string), ("targets", array(of: target)),
-            ("target_count", count),
+            ("target_count", count), ("pattern_details", array(of: patternDetail)),
+        ])
+
+    private static let patternDetail = open(
+        [
+            ("pattern", string), ("start", integer), ("end", integer), ("windows", count),
+            ("summary", string), ("score", number), ("threshold", number),
+            ("severity", integer(1...4)), ("scale_s", count), ("reasons", array(of: reason)),
+            ("evidence", string), ("evidence_text", string),
+        ],
+        optional: [
+            ("technique", string), ("target", string), ("target_text", string),
+            ("targets", array(of: target)),
         ])
 
     private static let reason = open([("text", string)])

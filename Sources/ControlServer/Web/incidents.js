@@ -87,6 +87,10 @@ function explain(details, incident) {
   if (targets.length > 1) facts.splice(1, 0, ['All targets', targets.map(target => target.workload ? target.workload + ' (' + target.address + ')' : target.address).join(', ')
     + (incident.target_count > targets.length ? ' and ' + (incident.target_count - targets.length) + ' more' : '')]);
   if (incident.target || incident.target_text) facts.splice(1, 0, ['Target', incident.target_text || incident.target]);
+  // The strongest pattern has the facts above.
+  const others = (incident.pattern_details || []).filter(detail => detail.summary !== incident.summary);
+  facts.push(...others.flatMap((detail, number) => [[number ? '' : 'Also', times(detail.start, detail.end) + ': ' + detail.summary + (detail.technique ? ' (' + detail.technique + ')' : '')
+    + (detail.target_text ? '; target ' + detail.target_text : '') + '; evidence: ' + detail.evidence + ', ' + detail.evidence_text]]));
   const ruler = reasons.some(reason => reason.steps !== undefined) ? [reasonRuler()] : [];
   details.append(make('ul', {class: 'reasons'}, ...reasons.map(reasonItem), ...ruler),
     make('dl', {class: 'facts small'}, ...facts.flatMap(([name, value]) => [make('dt', {}, name), make('dd', {}, value)])));

@@ -72,14 +72,45 @@ public enum IncidentReport {
             windows
             """
         )
+        for other in others(of: incident) {
+            lines.append("      also: \(other.span.timeText)  \(other.text.printable)")
+            if let target = other.verdict.attacked {
+                lines.append("            target: \(target.text.printable)")
+            }
+            lines.append("            evidence: \(evidence(of: other.verdict).printable)")
+        }
         lines.append("      " + decision(incident, decisions).printable)
         return lines.joined(separator: "\n") + "\n"
     }
 
     /// The evidence against the offender, in words.
     package static func evidence(of incident: Incident) -> String {
-        let attribution = incident.strongest.window.attribution
+        evidence(of: incident.strongest)
+    }
+
+    /// The same, of one verdict.
+    package static func evidence(of verdict: Verdict) -> String {
+        let attribution = verdict.window.attribution
         return "\(attribution.evidence.rawValue), \(attribution.text)"
+    }
+
+    /// A pattern of an incident besides that of its strongest verdict.
+    package struct Other {
+        package var verdict: Verdict
+        package var span: Incident.Span
+        /// Its name and amount, and its class in ATT&CK.
+        package var text: String
+    }
+
+    /// The patterns of an incident besides that of its strongest verdict, the strongest first.
+    package static func others(of incident: Incident) -> [Other] {
+        incident.patternsByStrength.compactMap { pattern in
+            guard pattern != incident.strongest.pattern, let verdict = incident.patterns[pattern],
+                let span = incident.spans[pattern]
+            else { return nil }
+            let technique = pattern.technique.map { " (\($0))" } ?? ""
+            return Other(verdict: verdict, span: span, text: verdict.summary + technique)
+        }
     }
 
     /// The decision about an incident, in words.

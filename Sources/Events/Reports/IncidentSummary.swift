@@ -21,6 +21,9 @@ public struct IncidentSummary: Sendable, Equatable {
     public var end: Int
     /// The strongest pattern first.
     public var patterns: [String]
+    /// Each of them with its times, targets and evidence, in the same order; empty in incidents
+    /// that earlier versions stored.
+    public var patternDetails: [PatternDetail] = []
     public var technique: String?
     public var summary: String
     public var score: Double
@@ -99,6 +102,7 @@ public struct IncidentSummary: Sendable, Equatable {
         start = incident.firstSecond
         end = incident.lastSecond + 1
         patterns = incident.patternsByStrength.map(\.rawValue)
+        patternDetails = incident.patternDetails
         technique = strongest.pattern?.technique
         summary = strongest.summary
         score = Double(strongest.score)
@@ -132,6 +136,9 @@ public struct IncidentSummary: Sendable, Equatable {
         object.put("start", start)
         object.put("end", end)
         object.put("patterns", patterns)
+        if !patternDetails.isEmpty {
+            object.put("pattern_details", patternDetails.map(\.object))
+        }
         object.put("technique", technique)
         object.put("summary", summary)
         object.put("score", score)
@@ -165,6 +172,7 @@ extension IncidentSummary: Decodable {
         case offender, workload, start, end, patterns, technique, summary, score, threshold
         case baseline, windows, decision, severity, reasons, evidence, port, targets
         case targetCount = "target_count"
+        case patternDetails = "pattern_details"
         case scale = "scale_s"
         case evidenceText = "evidence_text"
         case runtimeEvents = "runtime_events"
@@ -197,6 +205,8 @@ extension IncidentSummary: Decodable {
         severity =
             try object.decodeIfPresent(Int.self, forKey: .severity)
             .flatMap(Event.Severity.init(rawValue:)) ?? (decision == .quarantine ? .medium : .low)
+        patternDetails =
+            try object.decodeIfPresent([PatternDetail].self, forKey: .patternDetails) ?? []
         link = try object.decodeIfPresent(String.self, forKey: .link)
         technique = try object.decodeIfPresent(String.self, forKey: .technique)
         quarantineID = try object.decodeIfPresent(String.self, forKey: .quarantineID)

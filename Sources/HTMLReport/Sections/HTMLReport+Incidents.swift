@@ -161,12 +161,14 @@ extension HTMLReport {
 
     /// The other patterns of the incident.
     private func others(_ incident: Incident) -> HTML {
-        let items: [HTML] = incident.patternsByStrength.compactMap { pattern in
-            guard pattern != incident.strongest.pattern, let verdict = incident.patterns[pattern]
-            else { return nil }
-            let at = UTC.moment(Int64(verdict.window.endSecond + 1))
-            let target = verdict.attacked.map { "; target \($0.text)" } ?? ""
-            return "<li>\(verdict.summary)\(target) (at \(at))</li>"
+        let items: [HTML] = IncidentReport.others(of: incident).map { other in
+            let target: HTML =
+                other.verdict.attacked.map { "; target <strong>\($0.text)</strong>" } ?? ""
+            let evidence = IncidentReport.evidence(of: other.verdict)
+            return """
+                <li>\(other.span.timeText): \(other.text)\(target); evidence: \(evidence)</li>
+
+                """
         }
         return items.isEmpty ? "" : "<p class=\"small\">Also:</p><ul class=\"small\">\(items)</ul>"
     }

@@ -14,7 +14,10 @@ struct IncidentsCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List incidents, the latest first.")
+            abstract: "List incidents, the latest first.",
+            discussion: """
+                Under an incident are its further patterns.
+                """)
 
         enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
 
@@ -45,23 +48,7 @@ struct IncidentsCommand: AsyncParsableCommand {
             let found = try await control.client().incidents(limit: count, where: conditions)
             guard format == .table else { return try Output.write(found.json + "\n", to: nil) }
             guard !found.list.isEmpty else { return try Output.write("no incidents\n", to: nil) }
-            let rows = found.list.map { incident in
-                [
-                    incident.eventId.printable, incident.triage.state.printable,
-                    incident.decision.printable,
-                    UTC.short(incident.start), UTC.short(incident.end),
-                    incident.who.printable, (incident.targetText ?? "-").printable,
-                    incident.summary.printable
-                        + (incident.triage.comment.map { $0.isEmpty ? "" : " (\($0.printable))" }
-                            ?? ""),
-                ]
-            }
-            try Output.write(
-                TextTable.text(
-                    [
-                        "INCIDENT", "STATE", "DECISION", "START (UTC)", "END (UTC)", "OFFENDER",
-                        "TARGET", "SUMMARY",
-                    ], rows), to: nil)
+            try Output.write(IncidentTable.text(found.list), to: nil)
         }
     }
 
