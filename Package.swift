@@ -246,8 +246,8 @@ let package = Package(
         library(
             "Enforcement",
             uses: [
-                "Timestamps", "SystemSupport", "NetworkAddresses", "NodeInterfaces", "Nftables",
-                "Quarantine", "ProtectedAddresses", "CNetfilter",
+                "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses", "NodeInterfaces",
+                "Nftables", "Quarantine", "ProtectedAddresses", "CNetfilter",
             ]),
         library(
             "Responses",
@@ -258,8 +258,8 @@ let package = Package(
         library(
             "EventStore",
             uses: [
-                "SQLite", "Timestamps", "SystemSupport", "NetworkAddresses", "Quarantine",
-                "Responses", "Events", "Digests", "RuntimeEvents", "Risk", system,
+                "SQLite", "Timestamps", "TextFormats", "SystemSupport", "NetworkAddresses",
+                "Quarantine", "Responses", "Events", "Digests", "RuntimeEvents", "Risk", system,
             ]),
         library(
             "Events",

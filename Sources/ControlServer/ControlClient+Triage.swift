@@ -31,8 +31,15 @@ extension ControlClient {
         public var targetText: String?
         public var decision: String
         public var quarantineId: String?
+        public var outcome: Outcome?
         public var patternDetails: [PatternDetail]?
         public var triage: Triage
+
+        /// What became of the decision.
+        public struct Outcome: Decodable, Sendable {
+            public var state: String
+            public var text: String
+        }
 
         /// One of its patterns.
         public struct PatternDetail: Decodable, Sendable {
@@ -164,7 +171,10 @@ extension ControlClient {
     }
 
     /// Decodes an answer, whose keys are in snake case.
-    func decode<T: Decodable>(_ bytes: [UInt8]) throws -> T {
+    func decode<T: Decodable>(_ bytes: [UInt8]) throws -> T { try Self.decode(bytes) }
+
+    /// The same, of another source's answer.
+    static func decode<T: Decodable>(_ bytes: [UInt8]) throws -> T {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         return try decoder.decode(T.self, from: Data(bytes))

@@ -22,6 +22,13 @@ extension EventStore: QuarantineLedger {
         }
     }
 
+    /// The rules of decisions, by their identifiers: those that are active, and those that ended.
+    func rules(ofDecisions identifiers: Set<String>) throws(EventStoreError) -> [QuarantineRule] {
+        try read { database in
+            try identifiers.flatMap { try Self.rules(database, "WHERE id = ?", [$0]) }
+        }
+    }
+
     /// Writes rules, audit entries and notes in one durable transaction.
     public func write(
         _ rules: [QuarantineRule], _ entries: [AuditEntry], notes: [String: String]

@@ -166,6 +166,7 @@ public final class EventStore: Sendable {
         "4": "ALTER TABLE fences ADD COLUMN port TEXT",
         "5": "ALTER TABLE fences ADD COLUMN evidence TEXT NOT NULL DEFAULT ''",
         "6-triage": triageSchema, "7-responses": responseSchema, "8-minutes": minutesSchema,
+        "9-fence-ids": "CREATE INDEX fences_by_id ON fences (id)",
         "9-runtime": runtimeEventSchema, "9-risk": riskSchema,
     ]
 

@@ -1,7 +1,7 @@
 import ControlServer
 import TextFormats
 
-/// Incidents as a table: a row for each, and below it its further patterns.
+/// Incidents as a table: a row for each, and below it its further patterns and what became of it.
 enum IncidentTable {
     private static let head = [
         "INCIDENT", "STATE", "DECISION", "START (UTC)", "END (UTC)", "OFFENDER", "TARGET",
@@ -16,7 +16,7 @@ enum IncidentTable {
         let comment = incident.triage.comment.map { $0.isEmpty ? "" : " (\($0.printable))" } ?? ""
         let row = [
             incident.eventId.printable, incident.triage.state.printable,
-            incident.decision.printable, UTC.short(incident.start), UTC.short(incident.end),
+            incident.decisionWord.printable, UTC.short(incident.start), UTC.short(incident.end),
             incident.who.printable, (incident.targetText ?? "-").printable,
             incident.summary.printable + comment,
         ]
@@ -25,7 +25,7 @@ enum IncidentTable {
                 "also: \(other.summary); evidence: \(other.evidence)", start: other.start,
                 end: other.end, target: other.targetText)
         }
-        return [row] + others
+        return [row] + others + (reason(incident).map { [below("decision: \($0)")] } ?? [])
     }
 
     private static func below(
@@ -35,5 +35,22 @@ enum IncidentTable {
             "", "", "", start.map(UTC.short) ?? "", end.map(UTC.short) ?? "", "",
             (target ?? "").printable, text.printable,
         ]
+    }
+
+    /// The decision with its times, its author and its reason; nil: there is nothing to add.
+    private static func reason(_ incident: ControlClient.Incident) -> String? {
+        incident.outcome.flatMap { $0.state == "watched" ? nil : $0.text }
+    }
+}
+
+extension ControlClient.Incident {
+    /// What became of the decision, in a word or two.
+    var decisionWord: String {
+        switch outcome?.state {
+        case nil: decision
+        case "watched": "watch"
+        case "would_fence": "would fence"
+        case .some(let state): state
+        }
     }
 }

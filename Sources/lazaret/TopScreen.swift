@@ -25,7 +25,7 @@ struct TopScreen {
     }
 
     private var status: MonitorStatus
-    private var incidents: [IncidentSummary]
+    private var incidents: [ControlClient.Incident]
     private var rules: [RuleStatus]
     private var rates: [Rate]
     /// Nil: there is no flow history.
@@ -50,10 +50,10 @@ struct TopScreen {
         let recent = last.flatMap { now - $0.talkersRead < .seconds(10) ? $0 : nil }
         let talkers: Talkers?
         if let recent { talkers = recent.talkers } else { talkers = await countTalkers() }
-        let incidents: [IncidentSummary] = try await list("/api/v1/incidents?limit=50")
+        let incidents = try await client.incidents(limit: 50).list
         return TopScreen(
             status: try await client.status(),
-            incidents: incidents.sorted { ($1.end, $0.eventID) < ($0.end, $1.eventID) },
+            incidents: incidents.sorted { ($1.end, $0.eventId) < ($0.end, $1.eventId) },
             rules: try await client.rules(),
             rates: try await list("/api/v1/rates"), talkers: talkers,
             talkersRead: recent?.talkersRead ?? now)
@@ -105,11 +105,11 @@ struct TopScreen {
         }
         if parts.contains(.incidents) {
             if !lines.isEmpty { lines.append("") }
-            let head = column("INCIDENTS", 11) + column("LAST (UTC)", 21)
+            let head = column("INCIDENTS", 13) + column("LAST (UTC)", 21)
             lines.append(paint(clip(head + "OFFENDER, TARGET AND SUMMARY"), "1"))
             let room = size.rows - lines.count - (footer == nil ? 1 : 2)
             for incident in incidents.prefix(max(0, room)) {
-                let isFenced = incident.decision == .quarantine
+                let isFenced = incident.outcome?.state == "fenced"
                 lines.append(paint(clip(line(incident)), isFenced ? "31" : "33"))
             }
             if incidents.isEmpty { lines.append("none so far") }
@@ -135,13 +135,10 @@ struct TopScreen {
             + rule.reason
     }
 
-    private func line(_ incident: IncidentSummary) -> String {
-        let who =
-            incident.workload == incident.offender
-            ? incident.offender : "\(incident.workload) (\(incident.offender))"
+    private func line(_ incident: ControlClient.Incident) -> String {
         let target = incident.targetText.map { " -> \($0)" } ?? ""
-        return column(incident.decision.rawValue, 11)
-            + column(UTC.short(Int64(incident.end)), 21) + "\(who)\(target): \(incident.summary)"
+        return column(incident.decisionWord, 13) + column(UTC.short(incident.end), 21)
+            + "\(incident.who)\(target): \(incident.summary)"
     }
 
     /// The first `columns` characters of a line; escape sequences have no width.

@@ -45,7 +45,7 @@ struct TopTests {
             try bench.lab.scan(bench.lab.b, by: bench.lab.c)
             Thread.sleep(forTimeInterval: 1.2)
             try bench.lab.scan(bench.lab.b, by: bench.lab.a)
-            let line = #/\n(?:watch|quarantine) +(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)/#
+            let line = #/\n(?:watch|fenced) +(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)/#
             times = try Run("top", "--socket", bench.socket).output.matches(of: line).map {
                 String($0.1)
             }

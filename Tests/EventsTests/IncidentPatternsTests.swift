@@ -101,4 +101,17 @@ struct IncidentPatternsTests {
         #expect(lines[also + 2].contains("evidence: mac, "))
         #expect(lines.count { $0.contains("also: ") } == 1)
     }
+
+    @Test func aRefusalIsKeptWithTheIncident() throws {
+        let incident = try incident
+        let rule = QuarantineRule(
+            target: .prefix(IPPrefix(host: incident.offender)), expires: Timestamp(second: 105))
+        let refused = QuarantineDecision(
+            .refuse(.breakerOpen), rule, time: Timestamp(second: 105))
+        let summary = IncidentSummary(incident, decisions: [refused])
+        #expect(summary.refusal?.hasPrefix("the circuit breaker is open") == true)
+        #expect(summary.json.contains(#""refused_because":"the circuit breaker"#))
+        let fenced = QuarantineDecision(.add, rule, time: Timestamp(second: 106))
+        #expect(IncidentSummary(incident, decisions: [refused, fenced]).refusal == nil)
+    }
 }

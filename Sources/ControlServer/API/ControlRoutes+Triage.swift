@@ -99,13 +99,22 @@ extension ControlRoutes {
     private static let by = Input.optional(
         "by", in: .body, .text(maxLength: 200), "Who decided; taken from root only")
 
-    /// Incidents as JSON, each with what an operator has said of it.
+    /// Incidents as JSON, each with what became of the decision and what an operator has said.
     static func triaged(_ incidents: [StoredIncident], _ hub: MonitorHub) throws -> [String] {
-        let triage = try hub.triage(of: incidents.map(\.id))
+        try triaged(incidents, store(hub))
+    }
+
+    /// The same, from a store.
+    static func triaged(
+        _ incidents: [StoredIncident], _ store: EventStore
+    ) throws(EventStoreError) -> [String] {
+        let triage = try store.triage(of: incidents.map(\.id))
+        let outcomes = try store.outcomes(of: incidents, at: Clock.now())
         return incidents.map { incident in
             let said = triage[incident.id].map { json($0) } ?? #"{"state":"new"}"#
+            let outcome = outcomes[incident.id].map { ",\"outcome\":\($0.json)" } ?? ""
             // The stored text is an object with at least an identifier.
-            return "\(incident.json.dropLast()),\"triage\":\(said)}"
+            return "\(incident.json.dropLast())\(outcome),\"triage\":\(said)}"
         }
     }
 

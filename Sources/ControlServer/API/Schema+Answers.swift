@@ -1,3 +1,4 @@
+internal import EventStore
 internal import Monitor
 internal import Quarantine
 import StatusReport
@@ -117,7 +118,15 @@ extension Schema {
         optional: [
             ("target", string), ("target_text", string), ("targets", array(of: target)),
             ("target_count", count), ("pattern_details", array(of: patternDetail)),
+            ("quarantine_id", string), ("refused_because", string), ("outcome", outcome),
         ])
+
+    /// What became of the decision.
+    private static let outcome = object(
+        [
+            ("state", string(oneOf: IncidentOutcome.State.allCases.map(\.rawValue))),
+            ("text", string),
+        ], optional: [("until", timestamp)])
 
     private static let patternDetail = open(
         [

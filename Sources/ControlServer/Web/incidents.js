@@ -8,7 +8,8 @@ const looksLike = incident => incident.summary.includes(':') ? incident.summary.
 
 // A host that was released is an offender of the past.
 const held = incident => incident.decision === 'quarantine' && fences.some(fence => fence.id === incident.quarantine_id);
-const fate = incident => held(incident) ? 'quarantine' : incident.decision === 'quarantine' ? 'was fenced' : 'watch';
+const fateWords = {watched: 'watch', refused: 'refused', fenced: 'quarantine', would_fence: 'would fence', released: 'released', expired: 'expired', ended: 'was fenced'};
+const fate = incident => incident.outcome ? fateWords[incident.outcome.state] : held(incident) ? 'quarantine' : incident.decision === 'quarantine' ? 'was fenced' : 'watch';
 
 // What was opened stays open. `recent` are the latest, whatever is filtered.
 let incidents = [], recent = [], shown = 20;
@@ -80,6 +81,7 @@ function explain(details, incident) {
   const reasons = incident.reasons.map(reason => reason.text === undefined ? {text: reason} : reason);
   const facts = [['Score', incident.score + ', threshold ' + incident.threshold], ['Against', 'the baseline of ' + incident.baseline],
     ['Anomalous windows', whole(incident.windows)], ['More', 'lazaret explain ' + incident.event_id]];
+  if (incident.outcome) facts.unshift(['Decision', incident.outcome.text]);
   const runtime = incident.runtime_events || [];
   facts.splice(1, 0, ...runtime.map((event, number) => [number ? '' : 'Runtime events', event.text]));
   if (incident.evidence) facts.splice(1, 0, ['Evidence', incident.evidence + ', ' + incident.evidence_text]);

@@ -1,5 +1,6 @@
 internal import NetworkAddresses
 internal import Quarantine
+internal import TextFormats
 internal import Timestamps
 
 /// Applies decisions: first to the ledger, then to the kernel, then the outcome to the ledger.
@@ -111,7 +112,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
         case .release:
             guard var rule = known else { return }
             rule.state = .removing
-            rule.ending = "released: \(decision.reason)"
+            rule.ending = Self.released(at: now, by: actor.name, decision.reason)
             step.rules[key] = rule
             step.changes.append((index, .remove(key)))
         case .expire:
@@ -125,6 +126,11 @@ extension QuarantineEngine where Actuator: ~Copyable {
         if !decision.rule.eventID.isEmpty { detail += "; event \(decision.rule.eventID)" }
         if !decision.rule.features.isEmpty { detail += "; \(decision.rule.features)" }
         step.entries.append(entry(decision.word, decision, detail, actor, now))
+    }
+
+    /// Why a rule is over: "released at 2026-11-21 01:14:02 UTC by root: false alarm".
+    private static func released(at now: Timestamp, by actor: String, _ reason: String) -> String {
+        "released at \(UTC.moment(now)) by \(actor): \(reason)"
     }
 
     func entry(
@@ -238,7 +244,8 @@ extension QuarantineEngine where Actuator: ~Copyable {
                 subject: "\(rule.target)", detail: reason)
         }
         try record(
-            rules.map { $0.ended("released: \(reason)") }, entries, isUrgent: false, access)
+            rules.map { $0.ended(Self.released(at: now, by: actor, reason)) }, entries,
+            isUrgent: false, access)
     }
 
     /// Forgets the counters of hosts whose rule has ended, so that their next rule counts from

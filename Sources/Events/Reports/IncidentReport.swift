@@ -125,9 +125,7 @@ public enum IncidentReport {
             }
             return words + "for \((fence.rule.expires - fence.time).wholeSeconds / 60) min"
         }
-        for decided in decisionsOf(incident, decisions) {
-            if case .refuse(let why) = decided.kind { return "-> watch: not fenced, \(why)" }
-        }
+        if let why = refusal(of: incident, decisions) { return "-> watch: not fenced, \(why)" }
         return incident.level == .quarantine ? "-> watch: once is not enough to fence" : "-> watch"
     }
 
@@ -150,6 +148,16 @@ public enum IncidentReport {
             }
         }
         return fence.flatMap { $0.rule.expires > first ? $0 : nil }
+    }
+
+    /// Why a rule that an incident requested was refused; nil: it was not.
+    static func refusal(
+        of incident: Incident, _ decisions: [QuarantineDecision]
+    ) -> String? {
+        for decided in decisionsOf(incident, decisions) {
+            if case .refuse(let why) = decided.kind { return "\(why)" }
+        }
+        return nil
     }
 
     /// The decisions that an incident led to.

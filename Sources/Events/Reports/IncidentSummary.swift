@@ -36,6 +36,8 @@ public struct IncidentSummary: Sendable, Equatable {
     /// That of its strongest alert.
     public var severity: Event.Severity
     public var quarantineID: String?
+    /// Why no rule was added although one was requested.
+    public var refusal: String?
     /// Those of the window that `summary`, `score` and `scale` are about.
     public var reasons: [Event.Alert.Reason]
     public var scale = Scale.short
@@ -113,6 +115,7 @@ public struct IncidentSummary: Sendable, Equatable {
         decision = rule == nil ? .watch : .quarantine
         severity = Event.Severity(strongest)
         quarantineID = rule?.id
+        refusal = rule == nil ? IncidentReport.refusal(of: incident, decisions) : nil
         reasons = strongest.reasons.map(Event.Alert.Reason.init)
         scale = strongest.window.scale
         let attribution = strongest.window.attribution
@@ -149,6 +152,7 @@ public struct IncidentSummary: Sendable, Equatable {
         object.put("decision", decision.rawValue)
         object.put("severity", severity.rawValue)
         object.put("quarantine_id", quarantineID)
+        object.put("refused_because", refusal)
         object.put("scale_s", scale.seconds)
         object.put("reasons", json: Event.Alert.Reason.json(reasons, scale))
         object.put("evidence", evidence)
@@ -180,6 +184,7 @@ extension IncidentSummary: Decodable {
         case link = "mac"
         case pValue = "p_value"
         case quarantineID = "quarantine_id"
+        case refusal = "refused_because"
     }
 
     public init(from decoder: any Decoder) throws {
@@ -210,6 +215,7 @@ extension IncidentSummary: Decodable {
         link = try object.decodeIfPresent(String.self, forKey: .link)
         technique = try object.decodeIfPresent(String.self, forKey: .technique)
         quarantineID = try object.decodeIfPresent(String.self, forKey: .quarantineID)
+        refusal = try object.decodeIfPresent(String.self, forKey: .refusal)
         evidence = try object.decodeIfPresent(String.self, forKey: .evidence)
         evidenceText = try object.decodeIfPresent(String.self, forKey: .evidenceText)
         port = try object.decodeIfPresent(String.self, forKey: .port)

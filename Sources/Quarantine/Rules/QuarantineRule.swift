@@ -228,7 +228,7 @@ extension QuarantineRule {
         set { change { $0.evidence = newValue } }
     }
 
-    /// Why the rule is over: "time over", "released: …", …; empty while it is active.
+    /// Why the rule is over: "time over", "released at …", …; empty while it is active.
     public var ending: String {
         get { words.value.ending }
         set { change { $0.ending = newValue } }

@@ -16,7 +16,7 @@ struct IncidentsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List incidents, the latest first.",
             discussion: """
-                Under an incident are its further patterns.
+                Under an incident are its further patterns, and why it is not fenced or no longer.
                 """)
 
         enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
