@@ -15,6 +15,10 @@ public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible
     case newer(path: String)
     /// An older program has written the file, and it was opened to be read only.
     case older(path: String)
+    /// There is no store at this path.
+    case missing(path: String)
+    /// Another program has written the file.
+    case foreign(path: String)
     /// SQLite failed; its own message.
     case database(String)
     /// Another process holds the lock on the ledger.
@@ -29,6 +33,9 @@ public enum EventStoreError: Error, Equatable, Sendable, CustomStringConvertible
         case .newer(let path): "\(path): written by a newer lazaret; update this one"
         case .older(let path):
             "\(path): written by an older lazaret; 'lazaret audit' brings it up to date"
+        case .missing(let path): "\(path): no such file; name the state directory of a monitor"
+        case .foreign(let path):
+            "\(path): no store of lazaret; name the state directory of a monitor"
         case .database(let why): "the store failed: \(why)"
         case .busy(let seconds): "another program has been using the ledger for \(seconds) s"
         }
@@ -85,14 +92,19 @@ public final class EventStore: Sendable {
 
     /// Opens `lazaret.db` in `directory` to read it, also while a monitor writes.
     ///
-    /// - Throws: `.open` also if the file is missing; `.damaged`; `.newer`; `.older`.
+    /// - Throws: `.missing`; `.open`; `.damaged`; `.foreign`; `.newer`; `.older`.
     public init(reading directory: String) throws(EventStoreError) {
         path = directory + "/lazaret.db"
         processLock = ProcessLock(path: directory + "/lazaret.lock")
+        if case .some(.noSuchFileOrDirectory) = Self.whyNoStatus(path) {
+            throw .missing(path: path)
+        }
         do {
             let opened = try Database(
                 path: directory.realPath + "/lazaret.db", waiting: 10_000, isReadOnly: true)
             let steps = try Self.stepsTaken(opened)
+            // Every version has taken the first step.
+            guard steps.contains("1") else { throw EventStoreError.foreign(path: path) }
             guard steps.isSubset(of: Self.steps.keys) else {
                 throw EventStoreError.newer(path: path)
             }
@@ -147,6 +159,14 @@ public final class EventStore: Sendable {
         do { try Files.makeFolder(directory) } catch {
             throw .open(path: directory, why: "\(error)")
         }
+    }
+
+    /// Why there are no facts about a file; nil: there are.
+    private static func whyNoStatus(_ path: String) -> Errno? {
+        do throws(Errno) {
+            _ = try Files.status(path)
+            return nil
+        } catch { return error }
     }
 
     private static func directory(of path: String) -> String {

@@ -100,4 +100,24 @@ struct OutcomeTests {
         let lost = try store.outcomes(of: [incident(rule: "q8")], at: Self.now)
         #expect(lost["i"]?.state == .ended)
     }
+
+    @Test(.needs("sqlite3"))
+    func aReaderSaysWhatIsWrongWithAFile() throws {
+        let none = try Scratch()
+        let path = none.path + "/lazaret.db"
+        #expect(throws: EventStoreError.missing(path: path)) {
+            try EventStore(reading: none.path)
+        }
+        try Namespace.command(["sqlite3", path, "CREATE TABLE visitors (name TEXT)"])
+        #expect(throws: EventStoreError.foreign(path: path)) {
+            try EventStore(reading: none.path)
+        }
+        try Data(repeating: 0x5A, count: 8192).write(to: URL(fileURLWithPath: path))
+        do {
+            _ = try EventStore(reading: none.path)
+            Issue.record("a file of noise was opened")
+        } catch EventStoreError.damaged(let found, _) {
+            #expect(found == path)
+        }
+    }
 }

@@ -9,14 +9,15 @@ import Timestamps
 struct IncidentsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "incidents",
-        abstract: "List the running monitor's incidents, and set their states.",
+        abstract: "List a monitor's incidents, and set their states.",
         subcommands: [List.self, Set.self], defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List incidents, the latest first.",
             discussion: """
-                Under an incident are its further patterns, and why it is not fenced or no longer.
+                If no monitor runs, the incidents in the state directory are listed. Under an \
+                incident are its further patterns, and why it is not fenced or no longer.
                 """)
 
         enum Format: String, ExpressibleByArgument, CaseIterable { case table, json }
@@ -34,6 +35,10 @@ struct IncidentsCommand: AsyncParsableCommand {
         var state: String?
         @Option(help: "Only of this severity: high, medium or low.")
         var severity: String?
+        @Option(
+            help: ArgumentHelp(
+                "Read this state directory, without the monitor.", valueName: "dir"))
+        var stateDirectory: String?
         @Option(help: "Output format: table or json.")
         var format: Format = .table
 
@@ -45,7 +50,11 @@ struct IncidentsCommand: AsyncParsableCommand {
             let conditions = [
                 ("match", match), ("pattern", pattern), ("state", state), ("severity", severity),
             ].compactMap { name, value in value.map { (name: name, value: $0) } }
-            let found = try await control.client().incidents(limit: count, where: conditions)
+            let found = try await StoredInput(control, state: stateDirectory).answer {
+                try await $0.incidents(limit: count, where: conditions)
+            } orRead: {
+                try $0.incidents(limit: count, where: conditions)
+            }
             guard format == .table else { return try Output.write(found.json + "\n", to: nil) }
             guard !found.list.isEmpty else { return try Output.write("no incidents\n", to: nil) }
             try Output.write(IncidentTable.text(found.list), to: nil)
