@@ -82,10 +82,10 @@ extension HostState {
         var buckets = WindowBuckets()
         if !arpTargets.isEmpty { buckets.askedAddresses = arpTargets.buckets(scale, at: second) }
         let newest = second / scale.bucketSeconds
-        buckets.rows.reserveCapacity(scale.bucketCount)
+        buckets.rows = [Counters](repeating: Counters(repeating: 0), count: scale.bucketCount)
         for age in 0..<scale.bucketCount {
-            buckets.rows.append(
-                ring[scale.ringIndex(bucket: newest - age)] ?? Counters(repeating: 0))
+            // Most are empty.
+            if let row = ring[scale.ringIndex(bucket: newest - age)] { buckets.rows[age] = row }
         }
         if unsolicited.total(scale) > 0 {
             buckets.unsolicited = (0..<scale.bucketCount).map {

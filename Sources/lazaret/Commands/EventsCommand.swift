@@ -47,6 +47,7 @@ struct EventsCommand: AsyncParsableCommand {
                     + "'lazaret events -n 1000' shows what the monitor has stored")
         }
     }
+
     /// The latest events, the earliest first.
     private func lines() async throws -> [String] {
         func ask(_ client: ControlClient) async throws -> [String] {
