@@ -16,7 +16,7 @@ tools=()
 [ "${1:-}" != docs ] || packages=(python3 python3-venv)
 if [ "${1:-}" = test ]; then
     # Namespaces, firewall and captures.
-    tools+=(iproute2 nftables conntrack tcpdump tcpreplay wireshark-common)
+    tools+=(iproute2 iputils-ping nftables conntrack tcpdump tcpreplay wireshark-common)
     # What attackers use, run between namespaces.
     tools+=(hping3 nmap)
     # What responses act on.
