@@ -25,6 +25,14 @@ struct ExtensionTests {
         #expect(quarantine.rules.values.map(\.expires) == [Timestamp(second: 610)])
     }
 
+    /// A request from before the clock was set back has the present as its time.
+    @Test func trafficInTheFutureCountsAsOfNow() {
+        var quarantine = PlannedQuarantine()
+        #expect(quarantine.consider(window(at: 10, traffic: 8)).map(\.kind) == [.add])
+        #expect(quarantine.consider(window(at: 100, traffic: 3700)).map(\.kind) == [.extend])
+        #expect(quarantine.rules.values.map(\.expires) == [Timestamp(second: 700)])
+    }
+
     @Test func anOffenceThatGoesOnExtendsByAWholeDurationFromItsTraffic() {
         var quarantine = PlannedQuarantine()
         #expect(quarantine.consider(window(at: 10, traffic: 8)).map(\.kind) == [.add])

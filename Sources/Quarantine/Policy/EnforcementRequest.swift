@@ -83,6 +83,7 @@ public struct EnforcementRequest: Sendable, Equatable {
         hasOffender = false
     }
 
-    /// The end of the traffic that it rests on.
-    var trafficEnd: Timestamp { lastTraffic ?? time }
+    /// The end of the traffic that it rests on: not after `time`, which is the present where the
+    /// clock was set back.
+    var trafficEnd: Timestamp { lastTraffic.map { min($0, time) } ?? time }
 }
