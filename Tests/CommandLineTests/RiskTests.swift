@@ -63,7 +63,9 @@ struct RiskTests {
         // An operator closes the incident: now the score falls, the day's highest stays.
         let before = try score(of: offender)
         let listed = try Run("incidents", "--socket", bench.socket, "--match", offender.v4)
+        // Rows without an identifier belong to the incident above them.
         let ids = listed.output.split(separator: "\n").dropFirst().map { String($0.prefix(16)) }
+            .filter { !$0.hasPrefix(" ") }
         try #require(!ids.isEmpty, "\(listed.output)")
         for id in ids {
             let set = try Run("incidents", "set", id, "closed", "--socket", bench.socket)
