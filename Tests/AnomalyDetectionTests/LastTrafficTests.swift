@@ -16,11 +16,12 @@ struct LastTrafficTests {
         var window = Window(
             subject: IPAddress(v4: 1), scale: scale, endSecond: end,
             values: [Float](repeating: 0, count: Feature.count))
+        window.buckets = WindowBuckets(count: scale.bucketCount, used: scale.bucketCount)
         for age in 0..<scale.bucketCount {
             var row = Counters(repeating: 0)
             row[.bytesOutside] = age == uploadAge ? 8_000_000 : trickle
             row[.flows] = 2
-            window.buckets.rows.append(row)
+            window.buckets.add(row, age: age)
         }
         let sum = window.buckets.amounts(.bytesOutside).reduce(0, +)
         return Verdict(
@@ -53,8 +54,11 @@ struct LastTrafficTests {
 
     @Test func aSingleFlowToANewPeerIsNewTraffic() {
         var verdict = verdict(at: 1199, uploadAge: 5, pattern: .newService, strength: 1)
-        verdict.window.buckets.rows[2][.newEdges] = Counters.high
-        verdict.window.buckets.rows[9][.newEdges] = 50 * Counters.high
+        for (age, count) in [(2, 1), (9, 50)] {
+            var row = Counters(repeating: 0)
+            row[.newEdges] = UInt64(count) * Counters.high
+            verdict.window.buckets.add(row, age: age)
+        }
         #expect(verdict.settled().lastTraffic == 1110...1139)
     }
 

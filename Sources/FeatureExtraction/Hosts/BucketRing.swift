@@ -16,6 +16,12 @@ struct BucketRing: Sendable {
         places[index] == 0 ? nil : rows[Int(places[index]) - 1]
     }
 
+    /// Calls `body` with the ring index and the counts of each bucket in use, in no order.
+    @inline(__always)
+    func forEach(_ body: (Int, Counters) -> Void) {
+        for place in rows.indices { body(Int(indices[place]), rows[place]) }
+    }
+
     /// Prefetches a bucket.
     @inline(__always)
     func prefetch(_ index: Int) { rows.prefetch(Int(places[index]) - 1, byteCount: 128) }

@@ -14,9 +14,13 @@ public struct WindowBuckets: Sendable {
         case unsolicited
     }
 
-    /// The buckets, the newest first.
-    var rows: [Counters] = []
-    /// The unsolicited packets of the same buckets; empty if there are none.
+    /// The number of buckets of the window, in use or not.
+    public private(set) var count = 0
+    /// The buckets in use, in no order.
+    private var rows: [Counters] = []
+    /// By place in `rows`: how many buckets are newer.
+    private var ages: [UInt8] = []
+    /// The unsolicited packets of each bucket, the newest first; empty if there are none.
     var unsolicited: [Int] = []
     /// The addresses that were asked for; empty if there are none.
     var askedAddresses: [Int] = []
@@ -24,15 +28,33 @@ public struct WindowBuckets: Sendable {
     /// No buckets.
     public init() {}
 
+    /// `count` empty buckets, with room for what is in `used` of them.
+    init(count: Int, used: Int) {
+        self.count = count
+        rows.reserveCapacity(used)
+        ages.reserveCapacity(used)
+    }
+
+    /// Adds what was counted in the bucket that has `age` newer ones.
+    mutating func add(_ row: Counters, age: Int) {
+        rows.append(row)
+        ages.append(UInt8(age))
+    }
+
     /// Whether there are none.
-    public var isEmpty: Bool { rows.isEmpty }
+    public var isEmpty: Bool { count == 0 }
 
     /// The amount in each bucket, the newest first.
     public func amounts(_ amount: Amount) -> [Double] {
         switch amount {
-        case .unsolicited: unsolicited.map(Double.init)
-        case .askedAddresses: askedAddresses.map(Double.init)
-        default: rows.map { Double(Self.count(amount, in: $0)) }
+        case .unsolicited: return unsolicited.map(Double.init)
+        case .askedAddresses: return askedAddresses.map(Double.init)
+        default:
+            var amounts = [Double](repeating: 0, count: count)
+            for (row, age) in zip(rows, ages) {
+                amounts[Int(age)] += Double(Self.count(amount, in: row))
+            }
+            return amounts
         }
     }
 
@@ -79,14 +101,16 @@ extension Array<Double> {
 extension HostState {
     /// The buckets of `scale` up to the one that ends with `second`.
     mutating func buckets(_ scale: Scale, _ second: Int) -> WindowBuckets {
-        var buckets = WindowBuckets()
-        if !arpTargets.isEmpty { buckets.askedAddresses = arpTargets.buckets(scale, at: second) }
         let newest = second / scale.bucketSeconds
-        buckets.rows = [Counters](repeating: Counters(repeating: 0), count: scale.bucketCount)
-        for age in 0..<scale.bucketCount {
-            // Most are empty.
-            if let row = ring[scale.ringIndex(bucket: newest - age)] { buckets.rows[age] = row }
+        // Most are empty.
+        var buckets = WindowBuckets(count: scale.bucketCount, used: ring.count)
+        ring.forEach { index, row in
+            let place = index - scale.ringOffset
+            guard (0..<scale.bucketCount).contains(place) else { return }
+            let age = newest % scale.bucketCount - place
+            buckets.add(row, age: age < 0 ? age + scale.bucketCount : age)
         }
+        if !arpTargets.isEmpty { buckets.askedAddresses = arpTargets.buckets(scale, at: second) }
         if unsolicited.total(scale) > 0 {
             buckets.unsolicited = (0..<scale.bucketCount).map {
                 unsolicited.total(inBucket: scale.ringIndex(bucket: newest - $0))
