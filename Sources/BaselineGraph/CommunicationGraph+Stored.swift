@@ -32,15 +32,15 @@ extension CommunicationGraph {
     public init?(stored: Stored) {
         self.init()
         let always = Sighting(first: 0, last: .max)
-        guard stored.names.first == names[0], Set(stored.names).count == stored.names.count else {
-            return nil
-        }
+        guard stored.names.first == names[0] else { return nil }
         names = stored.names
         indexOfName.reserveCapacity(names.count)
         edges.reserveCapacity(stored.edges.count)
         outsideAddresses.reserveCapacity(stored.outsideAddresses.count)
         dnsNames.reserveCapacity(stored.dnsNames.count)
-        for (index, name) in names.enumerated() { indexOfName[name] = UInt32(index) }
+        for (index, name) in names.enumerated().dropFirst() {
+            guard indexOfName.updateValue(UInt32(index), forKey: name) == nil else { return nil }
+        }
         let limit = UInt32(names.count)
         for edge in stored.edges {
             guard edge.subject < limit, edge.peer < limit else { return nil }

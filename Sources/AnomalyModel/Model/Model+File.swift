@@ -28,8 +28,12 @@ extension Model {
         writer.bytes += Array(manifest.utf8) + [Self.endOfManifest]
         writer.put(UInt32(FeatureSchema.version))
         writer.put(provenance)
-        writer.put(graph)
-        for scale in scales { writer.put(scale) }
+        let largest = ForkJoin.map(1 + scales.count, threads: 2) { index in
+            var part = ByteWriter()
+            if index == 0 { part.put(graph) } else { part.put(scales[index - 1]) }
+            return part.bytes
+        }
+        for part in largest { writer.bytes += part }
         writer.put(minutes)
         writer.put(times)
         writer.put(arriving)
@@ -62,14 +66,41 @@ extension Model {
         let schema = Int(try reader.uint32())
         guard schema == FeatureSchema.version else { throw .otherSchema(schema) }
         provenance = try reader.provenance()
-        graph = try reader.graph()
-        scales = []
-        for _ in Scale.allCases { scales.append(try reader.scaleModel()) }
-        minutes = try reader.minuteModel()
-        times = try reader.timeModel()
-        arriving = try reader.arriving()
-        guard reader.isAtEnd else { throw .damaged("more bytes than its contents need") }
+        let stored = try reader.storedGraph()
+        // Each takes about half of the time.
+        let rest = reader
+        let (filled, decoded) = ForkJoin.both {
+            CommunicationGraph(stored: stored)
+        } _: {
+            Result { () throws(ModelError) in try Learned(rest) }
+        }
+        guard let filled else {
+            throw .damaged("the communication graph names what is not there")
+        }
+        graph = filled
+        let learned = try decoded.get()
+        scales = learned.scales
+        minutes = learned.minutes
+        times = learned.times
+        arriving = learned.arriving
         identifier = digest.prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    /// What follows the graph in a file.
+    private struct Learned {
+        var scales: [ScaleModel] = []
+        var minutes: MinuteModel?
+        var times: TimeModel?
+        var arriving: [String: Int]
+
+        init(_ rest: ByteReader) throws(ModelError) {
+            var reader = rest
+            for _ in Scale.allCases { scales.append(try reader.scaleModel()) }
+            minutes = try reader.minuteModel()
+            times = try reader.timeModel()
+            arriving = try reader.arriving()
+            guard reader.isAtEnd else { throw .damaged("more bytes than its contents need") }
+        }
     }
 
     /// The model with the identifier that its file has.
@@ -227,7 +258,7 @@ extension ByteReader {
         }
     }
 
-    mutating func graph() throws(ModelError) -> CommunicationGraph {
+    mutating func storedGraph() throws(ModelError) -> CommunicationGraph.Stored {
         var parts = CommunicationGraph.Stored()
         /// A number of facts of one kind.
         func facts(_ size: Int, _ name: String) throws(ModelError) -> Range<Int> {
@@ -269,10 +300,7 @@ extension ByteReader {
                         isDHCPServer: roles & 2 != 0)
                 ))
         }
-        guard let graph = CommunicationGraph(stored: parts) else {
-            throw .damaged("the communication graph names what is not there")
-        }
-        return graph
+        return parts
     }
 
     mutating func scaleModel() throws(ModelError) -> Model.ScaleModel {

@@ -26,6 +26,23 @@ package enum ForkJoin {
         return results.withLock { $0.map { $0! } }
     }
 
+    /// Calls two functions at the same time, each on its own thread.
+    package static func both<First: Sendable, Second: Sendable>(
+        _ first: @Sendable () -> First, _ second: @Sendable () -> Second
+    ) -> (First, Second) {
+        let results = Mutex<(First?, Second?)>((nil, nil))
+        run(parts: 2) { part in
+            if part == 0 {
+                let result = first()
+                results.withLock { $0.0 = result }
+            } else {
+                let result = second()
+                results.withLock { $0.1 = result }
+            }
+        }
+        return results.withLock { ($0.0!, $0.1!) }
+    }
+
     private final class Part {
         let index: Int
         let body: (Int) -> Void
