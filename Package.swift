@@ -501,7 +501,9 @@ let package = Package(
                 "AttackPatterns", "AnomalyDetection", "Quarantine", "FlowMetering", "FlowHistory",
                 "EventStore", "Events", "RuntimeEvents", logging,
             ]),
-        tests(of: "Offline", uses: ["NetworkAddresses", "FeatureExtraction", "HTMLReport"]),
+        tests(
+            of: "Offline",
+            uses: ["AnomalyModel", "NetworkAddresses", "FeatureExtraction", "HTMLReport"]),
         tests(
             of: "Settings",
             uses: ["Timestamps", "SystemSupport", "Monitor", "Quarantine", logging]),

@@ -162,10 +162,12 @@ package struct TrainingSanitizer {
         tracker.restart()
     }
 
-    /// Ends the windows of the last packets.
+    /// Ends the windows of the last packets. No further packet may follow.
     package mutating func finish() {
         tracker.finish()
         addWindows()
+        // Its tables may be large.
+        tracker = WindowTracker(inventory: .empty, graph: nil, mode: .withoutBaseline)
     }
 
     private mutating func addWindows() {

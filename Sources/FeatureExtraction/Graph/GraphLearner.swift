@@ -46,11 +46,19 @@ public struct GraphLearner: Sendable {
     /// Ports whose facts should be queried again, each once.
     public mutating func takeWantedPorts() -> Set<UInt32> { ports.takeWanted() }
 
+    /// Whether `observe` does anything for a packet.
+    @inlinable
+    public static func learns(from packet: Packet, _ update: FlowUpdate) -> Bool {
+        packet.kind != .other
+            && (packet.kind == .arp || packet.dns.kind == .query
+                || update.events.contains(.started) || update.events.contains(.answered))
+    }
+
     /// Processes one packet and its effect on its flow.
     public mutating func observe(_ packet: Packet, _ update: FlowUpdate) {
+        guard Self.learns(from: packet, update) else { return }
         let second = packet.time.second
         let unit = CommunicationGraph.unit(second)
-        guard packet.kind != .other else { return }
         if update.events.contains(.answered) { links.noteNextHop(packet) }
         guard packet.kind == .arp || update.events.contains(.started) else {
             return noteName(packet, unit)

@@ -22,6 +22,8 @@ struct PacketSource: ~Copyable, BatchSource {
         /// The names whose texts are not read; nil: no texts are.
         var knownNames: Set<NameDigest>?
         var progress: ProgressReport?
+        /// Learns the graph from what is read; nil: nothing does.
+        var learning: GraphLearning?
     }
 
     /// What was read, and the problems found.
@@ -39,6 +41,8 @@ struct PacketSource: ~Copyable, BatchSource {
         var remarks: [String] = []
         /// The texts of the first names that were queried and are not known.
         var nameTexts: [NameDigest: String] = [:]
+        /// The input's, with all that was read.
+        var learning: GraphLearning?
     }
 
     private let input: Input
@@ -54,9 +58,11 @@ struct PacketSource: ~Copyable, BatchSource {
     private var forwarded = ForwardedPackets()
     private var counts = Report()
     private var clock = CaptureClock()
+    private var learning: GraphLearning?
 
     init(_ input: Input) throws(CaptureError) {
         self.input = input
+        learning = input.learning
         decoder.listedNames = input.listedNames
         names = RecordedNames(isTrusted: input.trustsNotes)
         var options = CaptureOptions()
@@ -81,6 +87,7 @@ struct PacketSource: ~Copyable, BatchSource {
         report.metering = meter.statistics
         report.warnings = capture.warnings
         report.isWhole = capture.warnings.isEmpty && clock.leftOut == 0
+        report.learning = learning
         report.remarks = [names.remark].compactMap(\.self)
         if clock.leftOut > 0 {
             report.remarks.append(
@@ -126,6 +133,7 @@ struct PacketSource: ~Copyable, BatchSource {
             batch.count += 1
         }
         meter.observe(&batch.packets, &batch.updates, isMetered..<batch.count)
+        learning?.observe(batch)
         return goesOn
     }
 

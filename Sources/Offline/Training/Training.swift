@@ -26,6 +26,8 @@ public struct Training {
     public var excludesSuspects = false
     /// Threads that read, count and learn, from 1 to 3; the model is the same.
     public var threads = CaptureThreads.usual
+    /// The number of packets that are kept so that the graph can be learned again.
+    var keptLimit = GraphLearning.keptLimit
 
     /// A model, which has no identifier yet, and remarks on its training.
     public struct Outcome {
@@ -42,64 +44,28 @@ public struct Training {
     /// Reads the captures and fits the model.
     public func run(progress: ProgressReport? = nil) throws -> Outcome {
         let spool = try InputSpool(paths)
-        let input = PacketSource.Input(
+        var input = PacketSource.Input(
             paths: spool.paths, filter: filter, trustsNotes: trustsNotes, progress: progress)
-        func reader(_ pass: String) throws(CaptureError) -> PacketReader {
-            progress?.begin(pass)
-            return try PacketReader(input, threads: threads)
-        }
         var check = TrainingSanitizer(inventory: inventory)
-        var learner = GraphLearner(inventory: inventory)
         var noted = RecordedWorkloads(given: inventory, remembered: .empty)
-        var packets = try reader("who talks to whom")
-        while let step = try packets.next() {
-            switch step {
-            case .names(let change):
-                check.apply(change)
-                learner.apply(change)
-                noted.apply(change)
-            case .ports(let change):
-                check.apply(change)
-                learner.apply(change)
-            case .clockSetBack: check.restart()
-            case .packet:
-                learner.observe(packets.packet, packets.update)
-                if let tag = check.observe(packets.packet, packets.update) { packets.setTag(tag) }
-            }
-        }
-        let first = packets.report ?? PacketSource.Report()
-        check.finish()
+        input.learning = GraphLearning(inventory: inventory, keptLimit: keptLimit)
+        var first = try firstPass(input, &check, &noted)
         // Who uses addresses of others is never learned: the model would take them for its own.
         let unclean = check.traffic(ofImpostorsOnly: !excludesSuspects)
         let isClean = { @Sendable (packet: Packet) in !unclean.contains(packet) }
-        if !unclean.isEmpty {
-            learner = GraphLearner(inventory: inventory)
-            packets = try reader("who talks to whom, without suspects")
-            while let step = try packets.next() {
-                switch step {
-                case .names(let change): learner.apply(change)
-                case .ports(let change): learner.apply(change)
-                case .clockSetBack: break
-                case .packet:
-                    guard isClean(packets.packet) else { continue }
-                    learner.observe(packets.packet, packets.update)
-                }
-            }
-        }
+        if !unclean.isEmpty { try learnAgain(&first, input, isClean) }
+        let learner = first.learning?.learner ?? GraphLearner(inventory: inventory)
+        (first.learning, input.learning) = (nil, nil)
         let graph = learner.finish(
             without: check.impostors, seconds: (first.last - first.first).wholeSeconds)
         var trainer = Trainer(inventory: inventory, seed: seed)
         trainer.threadCount = CaptureThreads.fitting(threads)
-        progress?.begin("what windows look like")
-        var windows = try WindowReader(
+        try learnWindows(
             WindowSource.Input(
                 packets: input,
                 tracker: WindowTracker(inventory: inventory, graph: graph, mode: .training),
                 isCounted: unclean.isEmpty ? nil : isClean),
-            threads: threads)
-        while let step = try windows.next() {
-            if case .window = step { trainer.observe(windows.window) }
-        }
+            &trainer)
         if trainer.workloadCount == 0,
             let suspect = check.suspects(.max).first(where: { excludesSuspects || $0.isImpostor })
         {
@@ -122,6 +88,59 @@ public struct Training {
             model: model, quality: quality, warnings: first.warnings,
             advice: first.remarks + warnings(check) + SetAside.lines(setAside)
                 + trainer.unlearned(graph) + advice(model, quality))
+    }
+
+    // Each pass is a function of its own: its tables are freed before the next.
+
+    /// Learns the graph, and checks what does not look clean.
+    private func firstPass(
+        _ input: PacketSource.Input, _ check: inout TrainingSanitizer,
+        _ noted: inout RecordedWorkloads
+    ) throws(CaptureError) -> PacketSource.Report {
+        input.progress?.begin("who talks to whom")
+        var packets = try PacketReader(input, threads: threads)
+        while let step = try packets.next() {
+            switch step {
+            case .names(let change):
+                check.apply(change)
+                noted.apply(change)
+            case .ports(let change): check.apply(change)
+            case .clockSetBack: check.restart()
+            case .packet:
+                if let tag = check.observe(packets.packet, packets.update) { packets.setTag(tag) }
+            }
+        }
+        check.finish()
+        return packets.report ?? PacketSource.Report()
+    }
+
+    private func learnWindows(
+        _ input: WindowSource.Input, _ trainer: inout Trainer
+    ) throws(CaptureError) {
+        input.packets.progress?.begin("what windows look like")
+        var windows = try WindowReader(input, threads: threads)
+        while let step = try windows.next() {
+            if case .window = step { trainer.observe(windows.window) }
+        }
+    }
+
+    /// Learns the graph of a pass again without what is not clean: from the packets that were kept,
+    /// or from the captures if these were too many.
+    private func learnAgain(
+        _ pass: inout PacketSource.Report, _ input: PacketSource.Input,
+        _ isClean: @escaping @Sendable (Packet) -> Bool
+    ) throws(CaptureError) {
+        var learning = GraphLearning(inventory: inventory, isClean: isClean)
+        if let first = pass.learning, learning.observe(first) {
+            pass.learning = learning
+            return
+        }
+        input.progress?.begin("who talks to whom, without suspects")
+        var input = input
+        input.learning = learning
+        var packets = try PacketReader(input, threads: threads)
+        while try packets.next() != nil {}
+        pass.learning = packets.report?.learning
     }
 
     private func digest() throws -> String {
