@@ -60,6 +60,24 @@ struct OutputFileTests {
         #expect(left == ["clean.model"], "\(left)")
     }
 
+    @Test func aDashIsStandardOutput() throws {
+        for (words, _) in commands("-") {
+            let run = try Run(words)
+            guard words[0] != "train" else {
+                #expect(run.status == 2 && run.errors.contains("name a file"), "\(run.errors)")
+                continue
+            }
+            #expect(run.status == 0, "\(words): \(run.errors)")
+            let file = scratch.path("out")
+            #expect(try Run(words.map { $0 == "-" ? file : $0 }).status == 0, "\(words)")
+            let written = try String(contentsOfFile: file, encoding: .utf8)
+            #expect(!written.isEmpty && run.output.contains(written), "\(words): \(run.output)")
+            #expect(unlink(file) == 0)
+        }
+        let made = Run.root.appendingPathComponent("-").path
+        #expect(!FileManager.default.fileExists(atPath: made))
+    }
+
     /// A file size limit of 4 KiB, which acts like a full disk.
     @Test func afterAnErrorTheOldFileIsUnchanged() throws {
         let out = try scratch.write("out", Data("old".utf8))

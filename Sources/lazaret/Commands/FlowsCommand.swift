@@ -42,7 +42,9 @@ struct FlowsCommand: AsyncParsableCommand, ReadsCaptures {
     @Option(
         name: .customShort("o"),
         help: ArgumentHelp(
-            "Write to a file, or IPFIX to udp://HOST:PORT or tcp://HOST:PORT.",
+            """
+            Write to a file, to standard output (-), or IPFIX to udp://HOST:PORT or tcp://HOST:PORT.
+            """,
             valueName: "output"))
     var output: String?
 
@@ -113,8 +115,8 @@ struct FlowsCommand: AsyncParsableCommand, ReadsCaptures {
         if let inventory = try inventory.read() { options.workload = Self.names(in: inventory) }
         do {
             let isLive = capture.files.isEmpty
-            let target =
-                try output.map { try FlowOutput($0, isLive: isLive) } ?? FlowOutput()
+            let file = output == "-" ? nil : output
+            let target = try file.map { try FlowOutput($0, isLive: isLive) } ?? FlowOutput()
             if format == .ipfix, target.isTerminal {
                 printError("ipfix is binary; send it to a file or a collector with -o")
                 throw ExitCode(2)

@@ -51,7 +51,8 @@ struct ReplayCommand: ParsableCommand, ReadsCaptures {
     var format: Format = .table
 
     @Option(
-        name: [.short, .long], help: ArgumentHelp("Output file.", valueName: "file"))
+        name: [.short, .long],
+        help: ArgumentHelp("Output file; - is standard output.", valueName: "file"))
     var output: String?
 
     @Option(
@@ -158,7 +159,7 @@ struct ReplayCommand: ParsableCommand, ReadsCaptures {
         if let summary = outcome.runtimeSummary { printError(summary) }
         let slices = try cut(outcome.incidents, spool)
         try Output.write(render(outcome), to: output)
-        if let plan { try OutputFile.replace(plan, with: script(outcome)) }
+        if let plan { try Output.write(NftScript.render(outcome.decisions), to: plan) }
         if var page = outcome.report {
             page.slices = slices
             try write(page, spool)
@@ -180,10 +181,6 @@ struct ReplayCommand: ParsableCommand, ReadsCaptures {
             throw IOError.input(path: broken.path, reason: broken.failure ?? "")
         }
         return outcome.table
-    }
-
-    private func script(_ outcome: Replay.Outcome) -> [UInt8] {
-        Array(NftScript.render(outcome.decisions).utf8)
     }
 
     private func render(_ outcome: Replay.Outcome) -> String {
@@ -237,7 +234,7 @@ struct ReplayCommand: ParsableCommand, ReadsCaptures {
         for path in indicators { try page.add("indicators", path, at: path) }
         for path in runtimeEvents { try page.add("runtime events", path, at: path) }
         if let answers { try page.add("answers", answers, at: answers) }
-        try OutputFile.replace(report ?? "", with: Array(page.render().utf8))
+        try Output.write(page.render(), to: report)
     }
 
     /// The command that creates the same report again, without the name of the output.

@@ -33,6 +33,12 @@ struct TrainCommand: ParsableCommand, ReadsCaptures {
     @Flag(help: "Leave out traffic that looks like an attack, instead of only warning.")
     var excludeSuspects = false
 
+    func validate() throws {
+        guard output != "-" else {
+            throw ValidationError("-o -: name a file; the report goes to standard output")
+        }
+    }
+
     func run() throws {
         Signals.installInterruption()
         var training = Training(paths: input.files)
