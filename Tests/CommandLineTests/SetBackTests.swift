@@ -62,6 +62,46 @@ struct SetBackTests {
         }
     }
 
+    /// Clocks that were not set: the windows of the first seconds reach back before 1970.
+    @Test func attacksAtTheStartOf1970AreFound() throws {
+        struct Label: Decodable {
+            var start: Double
+            var kind: String
+            var src: [String]
+        }
+        let labels = try String(
+            contentsOf: Run.root.appendingPathComponent("captures/mixed.labels.jsonl"),
+            encoding: .utf8
+        ).split(separator: "\n").map { try JSONDecoder().decode(Label.self, from: Data($0.utf8)) }
+        let sample = try Data(contentsOf: Self.sample)
+        let all = records(of: sample, by: 0).map { record in
+            (second: (0..<4).reduce(0) { $0 | Int(record[$1]) << (8 * $1) }, record: record)
+        }
+        let model = try scratch.model()
+        var found = 0
+        for label in labels {
+            let start = Int(label.start) - 1
+            var file = sample.prefix(24)
+            for (second, record) in all where (start..<start + 20).contains(second) {
+                var moved = record
+                for byte in 0..<4 {
+                    moved[byte] = UInt8(truncatingIfNeeded: (second - start) >> (8 * byte))
+                }
+                file += moved
+            }
+            let path = try scratch.write("early.pcap", file)
+            for words in [["-m", model, "--inventory", Self.inventory], []] {
+                let run = try Run(["replay", "-r", path, "--format", "json"] + words)
+                #expect(run.status == 0, "\(label.kind): \(run.status) \(run.errors)")
+                let isNamed = try run.json.contains { line in
+                    line["pattern"] != nil || line["patterns"] != nil
+                }
+                if isNamed, !words.isEmpty { found += 1 }
+            }
+        }
+        #expect(found >= 10, "\(found) of \(labels.count)")
+    }
+
     /// `explain` shows the flows of a capture although an early frame is a day ahead.
     @Test func aFrameFarAheadEndsNoCapture() throws {
         let sample = try Data(contentsOf: Self.sample)

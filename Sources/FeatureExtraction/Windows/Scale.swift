@@ -53,6 +53,9 @@ public enum Scale: Int, CaseIterable, Sendable {
         return last - count + 1..<last + 1
     }
 
-    /// The ring index of a bucket.
-    func ringIndex(bucket: Int) -> Int { ringOffset + bucket % bucketCount }
+    /// The ring index of a bucket; the first windows of 1970 have buckets before it.
+    func ringIndex(bucket: Int) -> Int {
+        let place = bucket % bucketCount
+        return ringOffset + (place < 0 ? place + bucketCount : place)
+    }
 }
