@@ -4,10 +4,11 @@
 Where FuzzDecoder and FuzzCapture try single frames and files, this tries what windows, verdicts, incidents and quarantine make
 of many: bursts of scans, floods, logins, DNS, ARP, DHCP, neighbour discovery, tunnels, fragments and ICMP errors, at times
 near 1970 and the end of what a capture can express, with clocks that are set back and ahead, in several formats. Each capture is
-replayed with a model of other random traffic and without one, trained on, and metered. A failure prints the seed, and leaves the
-capture below TMPDIR; the exit code is then 1.
+replayed with a model of other random traffic and without one, trained on, and metered, with the default number of threads and with
+one: the output must be the same, and each line of JSON must be one. A failure prints the seed, and leaves the capture below TMPDIR;
+the exit code is then 1.
 """
-import os, random, struct, subprocess, sys, tempfile
+import json, os, random, struct, subprocess, sys, tempfile
 
 NO_MAC, ALL = bytes(6), b"\xff" * 6
 
@@ -184,6 +185,20 @@ class Traffic:
                     file.write(struct.pack(order + "IIII", second & 0xFFFFFFFF, int((time - second) * 10**unit), len(kept), len(data)) + kept)
 
 
+def number(name):
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def fault(output):
+    """What is wrong with lines of JSON; None: nothing."""
+    try:
+        lines = [json.loads(line, parse_constant=number) for line in output.splitlines()]
+    except ValueError as error:
+        return str(error)
+    late = [line for line in lines if "start" in line and line.get("end", line["start"]) < line["start"]]
+    return f"ends before it starts: {late[0]}"[:300] if late else None
+
+
 def main():
     lazaret, seeds = sys.argv[1], int(sys.argv[2])
     first = int(sys.argv[3]) if len(sys.argv) > 3 else 0
@@ -199,17 +214,23 @@ def main():
             runs += [["replay", "-r", capture, "-m", model, "--format", "eve", "--report", "/dev/null"], ["replay", "-r", capture, "-m", model, "--format", "json", "--plan", "/dev/null"]]
         if os.path.exists(made):
             os.remove(made)
-        failed = False
+        problems = []
         for words in runs:
-            run = subprocess.run([lazaret, *words], stdin=subprocess.DEVNULL, capture_output=True)
+            run, alone = (subprocess.run([lazaret, *words, *more], stdin=subprocess.DEVNULL, capture_output=True) for more in ([], ["--threads", "1"]))
             if run.returncode not in (0, 1):
-                failed = True
-                print(f"seed {seed}: {' '.join(words)} ended with {run.returncode}: {run.stderr[-300:].decode(errors='replace')}", flush=True)
+                problem = f"ended with {run.returncode}: {run.stderr[-300:].decode(errors='replace')}"
+            elif (run.returncode, run.stdout) != (alone.returncode, alone.stdout):
+                problem = "depends on the number of threads"
+            else:
+                problem = fault(run.stdout) if "eve" in words or "json" in words else None
+            if problem:
+                problems.append(f"seed {seed}: {' '.join(words)}: {problem}")
         # A model of other traffic: that of the seed before.
         if os.path.exists(made):
             os.replace(made, model)
-        failures += failed
-        if not failed:
+        print("\n".join(problems), end="\n" if problems else "", flush=True)
+        failures += bool(problems)
+        if not problems:
             os.remove(capture)
     if not failures:
         for name in os.listdir(work):

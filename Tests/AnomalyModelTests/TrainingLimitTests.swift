@@ -74,6 +74,23 @@ struct TrainingLimitTests {
         #expect(ofImpostors.contains(packet(2, 9, 1_000_500)))
     }
 
+    /// Dictionaries have another order in each run of the program; models must not.
+    @Test func ofSeveralAddressesTheFirstIsTheImpostorsOwn() {
+        var check = TrainingSanitizer(inventory: .empty)
+        var impostor = scan(40)
+        impostor.usesOthers = true
+        impostor.mac = MACAddress(0x0200_0000_0002)
+        impostor.subject = IPAddress("fe80::1")!
+        impostor.endSecond = 999_000
+        check.add(impostor)
+        for host in (1...20).reversed() {
+            var other = scan(host, at: 1_000_000 + (host == 7 ? 0 : 500))
+            (other.usesOthers, other.mac) = (true, impostor.mac)
+            check.add(other)
+        }
+        #expect(check.impostors == [impostor.mac: scan(7).subject])
+    }
+
     @Test func suspectsAreBounded() {
         var check = TrainingSanitizer(inventory: .empty)
         func isClean(_ window: Window) -> Bool { check.add(window) }

@@ -199,13 +199,16 @@ package struct TrainingSanitizer {
         Traffic(of: ofImpostorsOnly ? times.filter(\.value.isImpostor) : times)
     }
 
-    /// The MAC addresses of suspects that used addresses of others, with their own address.
+    /// The MAC addresses of suspects that used addresses of others, with their own address: of
+    /// several, one that is not link-local, and the one that was seen first.
     package var impostors: [MACAddress: IPAddress] {
-        var impostors: [MACAddress: IPAddress] = [:]
+        var own: [MACAddress: (isLinkLocal: Int, second: Int, address: IPAddress)] = [:]
         for (subject, time) in times where time.isImpostor && time.mac != .zero {
-            impostors[time.mac] = subject
+            let found = (subject.isLinkLocal ? 1 : 0, time.seconds.lowerBound, subject)
+            if let known = own[time.mac], known < found { continue }
+            own[time.mac] = found
         }
-        return impostors
+        return own.mapValues(\.address)
     }
 
     /// Shifts all times after the clock was set.
