@@ -160,20 +160,28 @@ class Traffic:
             self.time += self.random.choice((0, 0.2, 1, 9, 60, 599, -30, -4000, 100_000, 2**31))
         return self
 
+    def cooked(self, data):
+        """The frame as it was received at a port of a bridge: link type 276."""
+        number = 2 + data[11] % 7 if len(data) >= 14 and self.random.random() < 0.98 else self.random.randrange(2**32)
+        return data[12:14].ljust(2, b"\0") + bytes(2) + struct.pack("!IHBB", number, 1, self.random.choice((0, 0, 0, 1, 2, 3, 4)), 6) + data[6:12].ljust(8, b"\0") + data[14:]
+
     def write(self, path):
         style = self.random.choice(("us", "ns", "big", "ng"))
+        ports = self.random.random() < 0.3
         most = self.random.choice((64, 200, 65535))
         with open(path, "wb") as file:
             if style == "ng":
                 unit = self.random.choice((3, 6, 9))
                 option = struct.pack("<HHBxxx", 9, 1, unit) + struct.pack("<HH", 0, 0)
                 file.write(struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28))
-                file.write(struct.pack("<IIHHI", 1, 20 + len(option), 1, 0, 0) + option + struct.pack("<I", 20 + len(option)))
+                file.write(struct.pack("<IIHHI", 1, 20 + len(option), 276 if ports else 1, 0, 0) + option + struct.pack("<I", 20 + len(option)))
             else:
                 order = ">" if style == "big" else "<"
                 unit = 9 if style == "ns" else 6
-                file.write(struct.pack(order + "IHHiIII", 0xA1B23C4D if unit == 9 else 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+                file.write(struct.pack(order + "IHHiIII", 0xA1B23C4D if unit == 9 else 0xA1B2C3D4, 2, 4, 0, 0, 65535, 276 if ports else 1))
             for time, data in self.frames:
+                if ports:
+                    data = self.cooked(data)
                 kept = data[:most]
                 if style == "ng":
                     stamp = int(time * 10**unit) & (2**64 - 1)
@@ -183,6 +191,22 @@ class Traffic:
                 else:
                     second = int(time // 1)
                     file.write(struct.pack(order + "IIII", second & 0xFFFFFFFF, int((time - second) * 10**unit), len(kept), len(data)) + kept)
+
+
+def execute(*words):
+    return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True)
+
+
+def explained(lazaret, output, capture, model, path):
+    """What is wrong with the explanations of the first and the last alert."""
+    with open(path, "wb") as file:
+        file.write(output)
+    try:
+        alerts = [line["lazaret"]["event_id"] for line in map(json.loads, output.splitlines()) if line["event_type"] == "alert"]
+    except (ValueError, KeyError) as error:
+        return [f"{capture}: {error!r}"]
+    runs = {name: execute(lazaret, "explain", name, "--events", path, "-r", capture, "-m", model) for name in alerts[:1] + alerts[-1:]}
+    return [f"{capture}: explain {name} ended with {run.returncode}: {run.stderr[-300:]}" for name, run in runs.items() if run.returncode]
 
 
 def number(name):
@@ -211,13 +235,15 @@ def main():
         made = f"{work}/made.model"
         runs = [["replay", "-r", capture, "--format", "eve", "--report", "/dev/null"], ["train", "-r", capture, "-o", made, "--exclude-suspects"], ["train", "-r", capture, "-o", made], ["flows", "-r", capture, "--format", "eve"]]
         if os.path.exists(model):
-            runs += [["replay", "-r", capture, "-m", model, "--format", "eve", "--report", "/dev/null"], ["replay", "-r", capture, "-m", model, "--format", "json", "--plan", "/dev/null"]]
+            runs += [["replay", "-r", capture, "-m", model, "--format", "eve", "--report", "/dev/null"], ["replay", "-r", capture, "-m", model, "--format", "json", "--plan", "/dev/null"], ["check", "-r", capture, "-m", model]]
         if os.path.exists(made):
             os.remove(made)
         problems = []
         for words in runs:
-            run, alone = (subprocess.run([lazaret, *words, *more], stdin=subprocess.DEVNULL, capture_output=True) for more in ([], ["--threads", "1"]))
-            if run.returncode not in (0, 1):
+            run, alone = (execute(lazaret, *words, *more) for more in ([], ["--threads", "1"]))
+            if words[0] == "replay" and "-m" in words and "eve" in words:
+                problems += explained(lazaret, run.stdout, capture, model, f"{work}/events")
+            if run.returncode not in (0, 1, 3):
                 problem = f"ended with {run.returncode}: {run.stderr[-300:].decode(errors='replace')}"
             elif (run.returncode, run.stdout) != (alone.returncode, alone.stdout):
                 problem = "depends on the number of threads"
