@@ -298,7 +298,7 @@ public struct IncidentTracker: Sendable {
             open[key] = nil
         }
         guard closed.count > kept else { return }
-        closed.sort { ($0.firstSecond, $0.offender) < ($1.firstSecond, $1.offender) }
+        closed.sort(by: Self.areInOrder)
         closed.removeFirst(closed.count - kept)
     }
 
@@ -317,8 +317,12 @@ public struct IncidentTracker: Sendable {
 
     /// All incidents, open ones included, by their start.
     public var all: [Incident] {
-        (closed + open.values).sorted {
-            ($0.firstSecond, $0.offender) < ($1.firstSecond, $1.offender)
-        }
+        (closed + open.values).sorted(by: Self.areInOrder)
+    }
+
+    /// One offender may have several that began in the same second.
+    private static func areInOrder(_ left: Incident, _ right: Incident) -> Bool {
+        (left.firstSecond, left.offender, left.eventID)
+            < (right.firstSecond, right.offender, right.eventID)
     }
 }

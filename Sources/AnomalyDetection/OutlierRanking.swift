@@ -199,7 +199,8 @@ public struct OutlierRanking: Sendable {
     /// - Returns: the number of entries that were answered.
     @discardableResult
     public mutating func answer(_ judge: (Entry) -> Bool?) -> Int {
-        let answers = best.values.compactMap { entry -> ForestLeans.Answer? in
+        // Sums of numbers depend on their order.
+        let answers = best.sorted { $0.key < $1.key }.compactMap { _, entry in
             judge(entry).map { ForestLeans.Answer(row: entry.ranked.row, isAnomaly: $0) }
         }
         let leans = standards.map { ForestLeans(answers, of: $0.forest) }

@@ -89,12 +89,14 @@ public struct MACBindingTable: Sendable {
     ) {
         self.isLearning = isLearning
         trustsAll = isLearning || graph?.links.isEmpty ?? true
-        for (mac, link) in graph?.links ?? [:] {
+        // In order: of two MAC addresses with the same address, the first is its owner in each run.
+        for (mac, link) in (graph?.links ?? [:]).sorted(by: { $0.key < $1.key }) {
             records[mac] = Record(
                 addresses: link.addresses.filter { !$0.isMartian }, isRouter: link.isRouter,
                 isKnown: true,
                 isDHCPServer: link.isDHCPServer)
-            for address in link.addresses where !link.isRouter && !address.isMartian {
+            for address in link.addresses
+            where !link.isRouter && !address.isMartian && owners[address] == nil {
                 owners[address] = mac
             }
         }
