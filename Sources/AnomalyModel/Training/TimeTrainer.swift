@@ -46,9 +46,10 @@ struct TimeTrainer: Sendable {
             merged[identity.name, default: [:]].merge(rows) { zip($0, $1).map(max) }
         }
         let groups = Dictionary(grouping: hours.sorted()) { $0 % period.slotCount }
+        let cycleCount = Set(hours.map { $0 / period.slotCount }).count
         return TimeModel(
             period: period, cycles: cycles,
-            profiles: merged.mapValues { Self.profile(of: $0, groups, period) })
+            profiles: merged.mapValues { Self.profile(of: $0, groups, period, cycleCount) })
     }
 
     /// A week, if half of its hours were seen often enough; otherwise a day, if any hour was.
@@ -63,27 +64,38 @@ struct TimeTrainer: Sendable {
     }
 
     private static func profile(
-        of rows: [Int: Amounts], _ groups: [Int: [Int]], _ period: TimeModel.Period
+        of rows: [Int: Amounts], _ groups: [Int: [Int]], _ period: TimeModel.Period,
+        _ cycleCount: Int
     ) -> TimeProfile {
         let width = TimeProfile.width
         var limits = [Float](repeating: 0, count: period.slotCount * width)
         var margins = [Float](repeating: 0, count: width)
-        /// By column, the greatest excess of each day or week.
+        /// By column, the greatest excess of each day or week, where it is not 0.
         var excesses: [[Int: Float]] = Array(repeating: [:], count: width)
         for (slot, members) in groups {
+            // Most hosts are there for few of the hours; in the others all is 0.
+            let present = members.filter {
+                rows[$0 - 1] != nil || rows[$0] != nil || rows[$0 + 1] != nil
+            }
+            guard !present.isEmpty else { continue }
             for column in 0..<width {
-                let wide = members.map { around($0, column, rows) }
-                limits[slot * width + column] = usual(wide)
-                for (place, hour) in members.enumerated() {
-                    var others = wide
-                    others.remove(at: place)
-                    let excess = (rows[hour]?[column] ?? 0) - usual(others)
+                let wide = present.map { around($0, column, rows) }
+                let largest = wide.sorted(by: >).prefix(3)
+                limits[slot * width + column] = usual(largest, of: members.count)
+                for (place, hour) in present.enumerated() {
+                    var others = largest
+                    // Which of equal ones is removed makes no difference.
+                    if let own = others.firstIndex(of: wide[place]) { others.remove(at: own) }
+                    let excess = (rows[hour]?[column] ?? 0) - usual(others, of: members.count - 1)
                     let cycle = hour / period.slotCount
                     excesses[column][cycle] = max(excesses[column][cycle] ?? 0, excess)
                 }
             }
         }
-        for column in 0..<width { margins[column] = max(0, usual(Array(excesses[column].values))) }
+        for column in 0..<width {
+            let largest = excesses[column].values.sorted(by: >).prefix(2)
+            margins[column] = max(0, usual(largest, of: cycleCount))
+        }
         return TimeProfile(limits: limits, margins: margins)
     }
 
@@ -92,10 +104,12 @@ struct TimeTrainer: Sendable {
         (hour - 1...hour + 1).reduce(0) { max($0, rows[$1]?[column] ?? 0) }
     }
 
-    /// The largest of values of several days; of five or more the second largest, so that one
+    /// The largest of the values of `count` days; of five or more the second largest, so that one
     /// unusual day changes nothing.
-    private static func usual(_ values: [Float]) -> Float {
-        guard values.count >= TimeModel.robustCycles else { return values.max() ?? 0 }
-        return values.sorted(by: >)[1]
+    ///
+    /// - Parameter largest: the two largest of them, or more, in falling order, or all but zeros.
+    private static func usual(_ largest: ArraySlice<Float>, of count: Int) -> Float {
+        let values = count >= TimeModel.robustCycles ? largest.dropFirst() : largest
+        return values.first ?? 0
     }
 }
