@@ -3,6 +3,7 @@ public import EventStore
 internal import Events
 internal import FoundationEssentials
 internal import SystemSupport
+internal import TextFormats
 import Timestamps
 
 /// The incidents and events in a state directory, as a monitor answers for them, for when none
@@ -24,10 +25,13 @@ public struct StoredLists: Sendable {
 
     /// The latest incidents, as `ControlClient.incidents` returns them.
     ///
-    /// - Parameter conditions: of `match`, `pattern`, `state` and `severity`, with their values.
+    /// - Parameters:
+    ///   - conditions: of `match`, `pattern`, `state` and `severity`, with their values.
+    ///   - warn: called with a line about those that cannot be read, and are left out.
     /// - Throws: `ControlError.refused` if a value is none of a condition's; `EventStoreError`.
     public func incidents(
-        limit: Int, where conditions: [(name: String, value: String)] = []
+        limit: Int, where conditions: [(name: String, value: String)] = [],
+        warn: (String) -> Void
     ) throws -> (json: String, list: [ControlClient.Incident]) {
         var filter = IncidentFilter()
         for (name, value) in conditions {
@@ -42,8 +46,13 @@ public struct StoredLists: Sendable {
             }
         }
         let found = try store.incidents(limit: limit, matching: filter)
-        let json = JSONText.array(try ControlRoutes.triaged(found, store))
-        return (json, try ControlClient.decode(Array(json.utf8)))
+        // A damaged row must not hide the others.
+        let rows = try ControlRoutes.triaged(found, store).compactMap { row in
+            (try? ControlClient.decode(Array(row.utf8)) as ControlClient.Incident).map { (row, $0) }
+        }
+        let lost = found.count - rows.count
+        if lost > 0 { warn("\(lost) of \(found.count) incidents cannot be read; left out") }
+        return (JSONText.array(rows.map(\.0)).escapedJSON, rows.map(\.1))
     }
 
     /// The latest events as lines of EVE JSON, the earliest first.

@@ -50,7 +50,9 @@ public enum UTC {
 
     /// The same for a second since 1970.
     public static func clock(_ seconds: Int64) -> String {
-        let day = seconds - seconds.flooredQuotient(86_400) * 86_400
+        // The start of the first day is before the first number.
+        let rest = seconds % 86_400
+        let day = rest < 0 ? rest + 86_400 : rest
         return "\(two(day / 3600)):\(two(day / 60 % 60)):\(two(day % 60))"
     }
 

@@ -3,7 +3,7 @@ import TestKit
 import Testing
 
 /// `lazaret incidents` and `lazaret events` with and without a running monitor.
-@Suite(.needsKernel, .needs("curl"))
+@Suite(.needsKernel, .needs("curl", "sqlite3"))
 struct StoredListsTests {
     /// A fence, its release, and the lists before and after the monitor has ended.
     @Test func theStoreAnswersAsTheMonitorDid() throws {
@@ -51,6 +51,24 @@ struct StoredListsTests {
         let events = try Run("events", "-n", "1000", "--state", bench.state)
         #expect(events.status == 0 && events.output.contains(#""action":"release""#))
         #expect(try Run("events", "-n", "1000", "-c", file).output == events.output)
+        // Damaged rows hide no others, and end no command.
+        try Namespace.command([
+            "sqlite3", bench.state + "/lazaret.db",
+            """
+            INSERT INTO incidents VALUES ('0000000000000000', 9999999999, 9999999999, 'x', 'x',
+              '{"event_id": "0000000000000000"}');
+            INSERT INTO incidents SELECT '0000000000000001', 9999999999, end, offender, workload,
+              json_set(body, '$.end', -9223372036854775807 - 1, '$.event_id', '0000000000000001')
+              FROM incidents WHERE offender != 'x' LIMIT 1;
+            """,
+        ])
+        let damaged = try incidents("--state-directory", bench.state)
+        #expect(damaged.status == 0, "\(damaged.status) \(damaged.errors)")
+        #expect(damaged.errors.contains("incidents cannot be read; left out"), "\(damaged.errors)")
+        #expect(damaged.output.contains(release), "\(damaged.output)")
+        let risk = try Run("risk", "--state", bench.state)
+        #expect(risk.status == 0, "\(risk.status) \(risk.errors)")
+
         // Who names a socket means the monitor.
         let gone = try incidents("--socket", bench.socket)
         #expect(gone.status == 1 && gone.errors.contains(bench.socket), "\(gone.errors)")

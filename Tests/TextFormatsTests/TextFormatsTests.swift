@@ -24,6 +24,15 @@ struct TextFormatsTests {
         #expect(UTC.timestamp(Timestamp(nanoseconds: nanoseconds)) == text)
     }
 
+    /// A damaged file can contain any number.
+    @Test func momentsOfAnySecondHaveAText() {
+        #expect(UTC.clock(-1) == "23:59:59" && UTC.clock(-86_400) == "00:00:00")
+        for second in [Int64.min, .min + 1, .max - 1, .max] {
+            #expect(UTC.moment(second).hasSuffix(" UTC"))
+            #expect(UTC.span(second, 0).hasSuffix("00:00:00 UTC"))
+        }
+    }
+
     @Test func jsonIsEscapedAndKeepsItsOrder() {
         var object = JSONObject()
         object.put("b", "a \"quoted\"\\ line\n\u{1}é")

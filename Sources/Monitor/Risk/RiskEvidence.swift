@@ -107,7 +107,7 @@ extension RiskFactors.Incident {
             id: facts.eventID, summary: facts.summary,
             severity: facts.severity == .high ? .high : facts.severity == .medium ? .medium : .low,
             isProven: facts.evidence.flatMap(Evidence.init).map { !$0.mayBeForged } ?? false,
-            ageDays: max(0, Double(now.second - facts.end) / 86_400),
+            ageDays: max(0, (Double(now.second) - Double(facts.end)) / 86_400),
             judgement: state == .malicious
                 ? .malicious : state == .benign || state == .closed ? .dismissed : .open)
     }

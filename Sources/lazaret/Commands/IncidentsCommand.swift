@@ -53,7 +53,7 @@ struct IncidentsCommand: AsyncParsableCommand {
             let found = try await StoredInput(control, state: stateDirectory).answer {
                 try await $0.incidents(limit: count, where: conditions)
             } orRead: {
-                try $0.incidents(limit: count, where: conditions)
+                try $0.incidents(limit: count, where: conditions, warn: Output.warn)
             }
             guard format == .table else { return try Output.write(found.json + "\n", to: nil) }
             guard !found.list.isEmpty else { return try Output.write("no incidents\n", to: nil) }
