@@ -21,7 +21,9 @@ extension Detector {
     ///
     /// Targets are judged before the hosts of the same second, so that a flood is known when its
     /// senders are judged.
-    public mutating func judge(_ window: TargetWindow) -> Verdict? {
+    public mutating func judge(_ received: TargetWindow) -> Verdict? {
+        var window = received
+        if window.scale == .short { window.usual = seen.floods.usual(of: window) }
         guard let found = flood(window) ?? scan(window) ?? guessing(window) else { return nil }
         if window.scale == .short { seen.floods.note(window) }
         let counts = window.counts

@@ -9,29 +9,80 @@ import SenderAttribution
 struct Floods: Sendable {
     private static let mostTargets = 4096
     private static let mostHeld = 4096
+    /// What was usual before a flood stays usual for so many seconds of it: a flood would otherwise
+    /// become usual by itself. Of what may be new load, for as many as `longestLoad`.
+    private static let longest = 86_400
+    private static let longestLoad = 3600
+    /// Seconds of watching a target after which what is usual for it is known; and of watching the
+    /// network after which a new target is known to have received nothing.
+    private static let leastAge = 120
+    private static let leastWatch = Scale.long.seconds
 
-    /// The last second of a flood of each target.
-    private var seconds: [IPAddress: Int] = [:]
+    private struct Flood {
+        var first: Int
+        var last: Int
+        /// What was usual before it; nil: that was not known.
+        var usual: TargetCounts?
+        /// Whether the target had been watched before.
+        var wasWatched: Bool
+    }
+
+    private var floods: [IPAddress: Flood] = [:]
     /// Verdicts that wait for the next second.
     private var held: [Verdict] = []
     private var newest = Int.min
+    private var firstSecond = Int.max
 
     /// Records a flood.
     mutating func note(_ window: TargetWindow) {
-        if seconds.count > Self.mostTargets { seconds.removeAll() }
-        seconds[window.target] = window.endSecond
+        if floods.count > Self.mostTargets { floods.removeAll() }
+        if let flood = floods[window.target], Self.goesOn(flood, window.endSecond) {
+            floods[window.target]?.last = window.endSecond
+            return
+        }
+        let wasWatched = window.ageSeconds >= Self.leastAge
+        let isKnown = wasWatched || window.endSecond - Self.leastWatch >= firstSecond
+        floods[window.target] = Flood(
+            first: window.endSecond, last: window.endSecond,
+            usual: isKnown ? window.usual : nil, wasWatched: wasWatched)
+    }
+
+    private static func goesOn(_ flood: Flood, _ second: Int) -> Bool {
+        (0...Scale.long.seconds).contains(second - flood.last) && second - flood.first < longest
+    }
+
+    /// What is usual for a target: during a flood, what was so before it.
+    func usual(of window: TargetWindow) -> TargetCounts {
+        guard let flood = floods[window.target], Self.goesOn(flood, window.endSecond),
+            let before = flood.usual
+        else { return window.usual }
+        let isLoad = flood.wasWatched && window.endSecond - flood.first < Self.longestLoad
+        var usual = window.usual
+        for column in [TargetCounts.Column.tcp, .completed] { usual[column] = before[column] }
+        if isLoad {
+            for column in [TargetCounts.Column.udp, .icmp, .other] {
+                usual[column] = before[column]
+            }
+        }
+        for kind in UnsolicitedKind.allCases where isLoad || !kind.isPlausible {
+            usual[kind] = before[kind]
+        }
+        return usual
     }
 
     /// Notes that windows of this second are judged.
-    mutating func advance(to second: Int) { newest = max(newest, second) }
+    mutating func advance(to second: Int) {
+        newest = max(newest, second)
+        firstSecond = min(firstSecond, second)
+    }
 
     /// Whether a window shows only that an address, which may be forged, takes part in a flood that
     /// is reported for its target.
     func contain(_ window: Window, _ pattern: Pattern?) -> Bool {
-        guard !seconds.isEmpty, Self.mayContain(window, pattern),
-            let second = seconds[window.lastContact.address]
+        guard !floods.isEmpty, Self.mayContain(window, pattern),
+            let flood = floods[window.lastContact.address]
         else { return false }
-        return second >= window.startSecond
+        return flood.last >= window.startSecond
     }
 
     private static func mayContain(_ window: Window, _ pattern: Pattern?) -> Bool {

@@ -1,6 +1,7 @@
 import NetworkAddresses
 import TestKit
 import Testing
+import Timestamps
 
 /// Attackers that hide: behind a weaker pattern, behind their own demand, or among many.
 struct HidingTests {
@@ -107,6 +108,38 @@ struct HidingTests {
                 == ["unknown \(floods[kind] ?? "") \(Member.web.address)"],
             "\(outcome.alerts.count)")
         #expect(outcome.fenced.isEmpty, "\(outcome)")
+    }
+
+    /// A flood does not become usual while it goes on: neither where the target was watched before
+    /// nor where it received nothing for ten minutes.
+    @Test(arguments: [(Member.web.address, 200, 600), ("10.60.1.77", 610, 300)])
+    func aLongFloodFromRandomSourcesIsOneIncident(
+        target: String, start: Int, seconds: Int
+    ) throws {
+        var attack = Attack()
+        // The clean sample begins then.
+        attack.start = Timestamp(second: 1_795_223_513 + start)
+        for number in 0..<seconds * 150 {
+            let source = Member(
+                "\(11 + number % 80).\(number % 251).\(number % 241).\(1 + number % 239)",
+                card: Member.outside.card)
+            attack.tcp(
+                at: Double(number) / 150, source, Member(target, card: Member.web.card),
+                UInt16(1024 + number % 60_000), 80)
+        }
+        let files = ["captures/clean-test.pcap"] + (try attack.write(to: bench.scratch))
+        let run = try Run(
+            ["replay", "-m", bench.model, "--inventory", "captures/inventory.yaml"]
+                + files.flatMap { ["-r", $0] } + ["--format", "json"])
+        let incidents = try run.json
+        #expect(incidents.count < 5, "\(incidents.count)")
+        let floods = incidents.filter {
+            ($0["patterns"] as? [String])?.contains("syn_flood") == true
+        }
+        #expect(floods.count == 1, "\(floods)")
+        let begin = floods.first?["start"] as? Int ?? 0
+        let end = floods.first?["end"] as? Int ?? 0
+        #expect(end - begin > seconds - 20, "\(end - begin) of \(seconds) s")
     }
 
     /// Fewer senders are no flood, and each is alerted: in a second before the end, in the last

@@ -53,7 +53,10 @@ public struct TargetCounts: Sendable {
     }
 
     /// Unsolicited packets of a kind.
-    public subscript(kind: UnsolicitedKind) -> Int { Int(columns[kind.rawValue]) }
+    public subscript(kind: UnsolicitedKind) -> Int {
+        get { Int(columns[kind.rawValue]) }
+        set { columns[kind.rawValue] = UInt32(clamping: newValue) }
+    }
 
     public subscript(column: Column) -> Int {
         get { Int(columns[column.rawValue]) }
