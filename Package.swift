@@ -503,7 +503,10 @@ let package = Package(
             ]),
         tests(
             of: "Offline",
-            uses: ["AnomalyModel", "NetworkAddresses", "FeatureExtraction", "HTMLReport"]),
+            uses: [
+                "AnomalyModel", "NetworkAddresses", "FeatureExtraction", "HTMLReport",
+                "PacketDecoding", "FlowMetering", "Workloads", "Timestamps", "BaselineGraph",
+            ]),
         tests(
             of: "Settings",
             uses: ["Timestamps", "SystemSupport", "Monitor", "Quarantine", logging]),
