@@ -65,7 +65,7 @@ class Traffic:
     def conversation(self, count):
         for _ in range(count):
             (one, other), port = self.pair(), self.random.choice((22, 80, 443, 3306, 21, 25, 53, 5432, 8080, 40000))
-            ports, back = (self.random.randrange(1024, 65536), port), None
+            ports = (self.random.randrange(1024, 65536), port)
             back = (port, ports[0])
             self.tcp(one, other, ports, 2)
             if self.random.random() < 0.3:
@@ -113,7 +113,7 @@ class Traffic:
         v6 = len(one[1]) == 16
         for number in range(count):
             kind = self.random.choice((128, 129, 133, 134, 135, 136, 137, 1, 3) if v6 else (8, 8, 0, 3, 5, 11, 13))
-            body = self.random.choice((bytes(8), os.urandom(0) + bytes(1200), one[1] * 4, self.ip(other, one, 17, bytes(8))[14:]))
+            body = self.random.choice((bytes(8), bytes(1200), one[1] * 4, self.ip(other, one, 17, bytes(8))[14:]))
             self.add(self.ip(one, other, 58 if v6 else 1, struct.pack("!BBHHH", kind, number % 4, 0, 7, number & 0xFFFF) + body, hops=255))
 
     def dhcp(self, count):

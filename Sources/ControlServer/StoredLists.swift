@@ -12,6 +12,7 @@ import Timestamps
 /// The store is only read. Another program may write it meanwhile.
 public struct StoredLists: Sendable {
     private let store: EventStore
+    private let directory: String
 
     /// Opens the store, with the rights of the directory's owner: a reader of SQLite's log creates
     /// files beside it.
@@ -21,6 +22,7 @@ public struct StoredLists: Sendable {
     public init(directory: String) throws {
         try FileOwner.become(ownerOf: directory)
         store = try EventStore(reading: directory)
+        self.directory = directory
     }
 
     /// The latest incidents, as `ControlClient.incidents` returns them.
@@ -51,7 +53,11 @@ public struct StoredLists: Sendable {
             (try? ControlClient.decode(Array(row.utf8)) as ControlClient.Incident).map { (row, $0) }
         }
         let lost = found.count - rows.count
-        if lost > 0 { warn("\(lost) of \(found.count) incidents cannot be read; left out") }
+        if lost > 0 {
+            warn(
+                "\(directory): \(lost) of \(found.count) incidents cannot be read, and are left"
+                    + " out; restore its lazaret.db from a copy if you need them")
+        }
         return (JSONText.array(rows.map(\.0)).escapedJSON, rows.map(\.1))
     }
 

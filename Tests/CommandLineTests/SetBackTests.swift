@@ -67,7 +67,6 @@ struct SetBackTests {
         struct Label: Decodable {
             var start: Double
             var kind: String
-            var src: [String]
         }
         let labels = try String(
             contentsOf: Run.root.appendingPathComponent("captures/mixed.labels.jsonl"),

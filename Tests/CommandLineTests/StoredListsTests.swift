@@ -64,7 +64,10 @@ struct StoredListsTests {
         ])
         let damaged = try incidents("--state-directory", bench.state)
         #expect(damaged.status == 0, "\(damaged.status) \(damaged.errors)")
-        #expect(damaged.errors.contains("incidents cannot be read; left out"), "\(damaged.errors)")
+        #expect(
+            damaged.errors.contains("\(bench.state): 1 of ")
+                && damaged.errors.contains("incidents cannot be read, and are left out"),
+            "\(damaged.errors)")
         #expect(damaged.output.contains(release), "\(damaged.output)")
         let risk = try Run("risk", "--state", bench.state)
         #expect(risk.status == 0, "\(risk.status) \(risk.errors)")

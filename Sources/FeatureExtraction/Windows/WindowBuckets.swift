@@ -15,7 +15,7 @@ public struct WindowBuckets: Sendable {
     }
 
     /// The number of buckets of the window, in use or not.
-    public private(set) var count = 0
+    private var count = 0
     /// The buckets in use, in no order.
     private var rows: [Counters] = []
     /// By place in `rows`: how many buckets are newer.
