@@ -111,9 +111,16 @@ struct SlidingWindowTests {
                 ring.add(counters, to: index)
                 expected[index, default: Counters(repeating: 0)] &+= counters
             } else {
-                #expect(ring.remove(index) == expected.removeValue(forKey: index))
+                ring.remove(index)
+                expected[index] = nil
             }
             #expect(ring.count == expected.count && ring[index] == expected[index])
+            let scale = Scale.allCases.randomElement(using: &generator)!
+            let buckets = scale.ringOffset..<scale.ringOffset + scale.bucketCount
+            let sum = buckets.reduce(into: Counters(repeating: 0)) {
+                $0 &+= expected[$1] ?? Counters(repeating: 0)
+            }
+            #expect(ring.sum(scale) == sum)
         }
         for index in 0..<Scale.ringSize { #expect(ring[index] == expected[index]) }
     }

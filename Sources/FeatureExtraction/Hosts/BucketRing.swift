@@ -22,6 +22,16 @@ struct BucketRing: Sendable {
         for place in rows.indices { body(Int(indices[place]), rows[place]) }
     }
 
+    /// The sums of the buckets of `scale`.
+    @inline(__always)
+    func sum(_ scale: Scale) -> Counters {
+        let ring = scale.ringOffset..<scale.ringOffset + scale.bucketCount
+        let rows = rows.span
+        var sum = Counters(repeating: 0)
+        for place in rows.indices where ring.contains(Int(indices[place])) { sum &+= rows[place] }
+        return sum
+    }
+
     /// Prefetches a bucket.
     @inline(__always)
     func prefetch(_ index: Int) { rows.prefetch(Int(places[index]) - 1, byteCount: 128) }
@@ -40,11 +50,10 @@ struct BucketRing: Sendable {
         places[index] = UInt8(rows.count)
     }
 
-    /// Empties a bucket; returns what was in it.
-    mutating func remove(_ index: Int) -> Counters? {
-        guard places[index] != 0 else { return nil }
+    /// Empties a bucket.
+    mutating func remove(_ index: Int) {
+        guard places[index] != 0 else { return }
         let place = Int(places[index]) - 1
-        let removed = rows[place]
         places[index] = 0
         let last = rows.removeLast()
         if place < rows.count {
@@ -53,6 +62,5 @@ struct BucketRing: Sendable {
             indices[place] = moved
             places[Int(moved)] = UInt8(place + 1)
         }
-        return removed
     }
 }

@@ -28,18 +28,20 @@ struct DistinctWindow: Sendable {
 
     /// The exact table; empty in a sketch.
     private var entries: [Entry] = []
-    /// The stamps of a sketch; empty in an exact table.
-    private var sketch: [UInt32] = []
-    /// The buckets of all keys, then those of novel keys; empty for small tables.
-    private var counts: [UInt16] = []
-    private var liveCount = 0
-    private var newestSecond: Int = 0
+    /// The buckets of all keys, then those of novel keys, and then the stamps of a sketch; empty
+    /// for small tables.
+    private var counts: [UInt32] = []
+    private var liveCount: UInt16 = 0
+    private var newest: UInt32 = 0
 
     private static let novelBit: UInt32 = 1 << 31
+    private static let stampsStart = Scale.ringSize * 2
 
-    var isEmpty: Bool { entries.isEmpty && sketch.isEmpty }
+    private var newestSecond: Int { Int(newest) }
 
-    private var isSketch: Bool { !sketch.isEmpty }
+    var isEmpty: Bool { entries.isEmpty && counts.isEmpty }
+
+    private var isSketch: Bool { counts.count > Self.stampsStart }
 
     /// Whether its counts are estimates.
     var isEstimated: Bool { isSketch }
@@ -50,11 +52,11 @@ struct DistinctWindow: Sendable {
         let second = second & Int(~Self.novelBit)
         if isEmpty {
             entries = [Entry](repeating: Entry(), count: Self.leastSlots)
-            newestSecond = second
+            newest = UInt32(second)
         }
         advance(to: second)
-        let slot = isSketch ? Self.sketchSlot(for: key | 1) : slot(for: key | 1)
-        let before = isSketch ? sketch[slot] : entries[slot].stamp
+        let slot = isSketch ? Self.place(for: key | 1) : slot(for: key | 1)
+        let before = isSketch ? counts[slot] : entries[slot].stamp
         let stamp =
             UInt32(truncatingIfNeeded: second) & ~Self.novelBit | (isNovel ? Self.novelBit : 0)
         guard before != stamp else { return }
@@ -64,12 +66,12 @@ struct DistinctWindow: Sendable {
             count(before, by: -1)
         }
         if isSketch {
-            sketch[slot] = stamp
+            counts[slot] = stamp
             count(stamp, by: 1)
         } else {
             entries[slot] = Entry(key: key | 1, stamp: stamp)
             count(stamp, by: 1)
-            if liveCount * 4 > entries.count * 3 { makeRoom() }
+            if Int(liveCount) * 4 > entries.count * 3 { makeRoom() }
         }
     }
 
@@ -160,7 +162,8 @@ struct DistinctWindow: Sendable {
         return index
     }
 
-    private static func sketchSlot(for key: UInt64) -> Int { hash(key) % sketchSlots }
+    /// The place of a key's stamp in a sketch.
+    private static func place(for key: UInt64) -> Int { stampsStart + hash(key) % sketchSlots }
 
     private static func hash(_ key: UInt64) -> Int { Int(truncatingIfNeeded: mix(key) >> 33) }
 
@@ -184,10 +187,10 @@ struct DistinctWindow: Sendable {
             let age = newestSecond / scale.bucketSeconds - second / scale.bucketSeconds
             guard age < scale.bucketCount else { continue }
             let index = scale.ringIndex(second)
-            counts[index] = UInt16(clamping: Int(counts[index]) + step)
+            counts[index] = UInt32(clamping: Int(counts[index]) + step)
             if stamp & Self.novelBit != 0 {
                 counts[index + Scale.ringSize] =
-                    UInt16(clamping: Int(counts[index + Scale.ringSize]) + step)
+                    UInt32(clamping: Int(counts[index + Scale.ringSize]) + step)
             }
         }
     }
@@ -195,7 +198,7 @@ struct DistinctWindow: Sendable {
     /// Clears the buckets that newer seconds reuse.
     private mutating func advance(to second: Int) {
         guard second > newestSecond else { return }
-        defer { newestSecond = second }
+        defer { newest = UInt32(second) }
         guard !counts.isEmpty else { return }
         for scale in Scale.allCases {
             let from = newestSecond / scale.bucketSeconds
@@ -225,10 +228,10 @@ struct DistinctWindow: Sendable {
         }
         let size = isTooFull ? old.count * 2 : old.count
         entries = [Entry](repeating: Entry(), count: size)
-        liveCount = live
+        liveCount = UInt16(live)
         let hasBuckets = !counts.isEmpty
         if size > Self.searchedSlots, !hasBuckets {
-            counts = [UInt16](repeating: 0, count: Scale.ringSize * 2)
+            counts = [UInt32](repeating: 0, count: Self.stampsStart)
         }
         for entry in old where isLive(entry) {
             entries[slot(for: entry.key)] = entry
@@ -239,16 +242,15 @@ struct DistinctWindow: Sendable {
     /// Converts the table to a sketch.
     private mutating func startSketch(_ live: [Entry]) {
         entries = []
-        sketch = [UInt32](repeating: 0, count: Self.sketchSlots)
-        for index in counts.indices { counts[index] = 0 }
+        counts = [UInt32](repeating: 0, count: Self.stampsStart + Self.sketchSlots)
         liveCount = 0
         for entry in live {
-            let slot = Self.sketchSlot(for: entry.key)
-            let before = sketch[slot]
+            let slot = Self.place(for: entry.key)
+            let before = counts[slot]
             guard entry.stamp & ~Self.novelBit >= before & ~Self.novelBit else { continue }
             if before == 0 { liveCount += 1 } else { count(before, by: -1) }
             count(entry.stamp, by: 1)
-            sketch[slot] = entry.stamp
+            counts[slot] = entry.stamp
         }
     }
 }

@@ -102,10 +102,12 @@ extension HostState {
     }
 
     /// The evidence that this host caused the window of `scale` that ends with `second`.
-    func evidence(_ scale: Scale, _ second: Int) -> Evidence {
+    ///
+    /// - Parameter sum: what was counted in it; nil: it is looked up.
+    func evidence(_ scale: Scale, _ second: Int, _ sum: Counters? = nil) -> Evidence {
         if isContested { return .address }
         let start = second - scale.seconds
-        let sum = sum(scale)
+        let sum = sum ?? self.sum(scale)
         // Handshakes are no evidence for packets that belong to no connection.
         let opened = sum.low(.flows) + UInt64(unsolicited.total(scale))
         guard addressSecond > start else {
@@ -120,12 +122,6 @@ extension HostState {
         // Most of them: an owner's handshake must not be evidence for flows forged in its name.
         let completed = sum.high(.proof)
         return completed > 0 && completed * 2 >= opened ? .handshake : .address
-    }
-
-    /// Flows of the window of `scale` that were not accepted, or not yet.
-    func unanswered(_ scale: Scale) -> Float {
-        let sum = sum(scale)
-        return Float(sum.low(.flows) - min(sum.low(.flows), sum.low(.accepted)))
     }
 
     /// The regularity of the most regular tracked peer.
@@ -170,6 +166,62 @@ extension HostState {
             }
         }
         return most.0 + most.1 + most.2
+    }
+}
+
+extension HostState {
+    /// Writes what a window has besides its values and what its tracker knows of the port.
+    ///
+    /// Mutating, as what it calls: the host would otherwise be copied.
+    mutating func complete(_ window: inout Window) {
+        let (scale, second) = (window.scale, window.endSecond)
+        let sum = sum(scale)
+        window.evidence = evidence(scale, second, sum)
+        window.estimates = estimates
+        window.isContested = isContested
+        window.forgedCount = Int(sum.low(.proof))
+        window.usesOthers = othersSecond > second - scale.seconds
+        window.isAnnounced = secretSecond <= second - scale.seconds
+        window.handshakeCount = Int(sum.high(.proof))
+        window.resetCount = Int(sum.high(.nxdomain))
+        window.outageCount = Int(sum.high(.logins))
+        window.cutCount = Int(sum.cutFlows)
+        window.unansweredLogins = Int(sum.unansweredLogins)
+        window.groupCount = Int(sum.high(.activity))
+        window.newPairLogins = Int(sum.high(.flows))
+        window.refusedLogins = Int(sum.high(.accepted))
+        window.grantedLogins = Int(sum.high(.served))
+        window.equalConversations = Int(sum.high(.packetsOut))
+        window.nameExcess = Int(sum.nameExcess)
+        window.datagramFlows = Int(sum.datagramFlows)
+        window.burstFlows = scale == .long ? Int(burstFlows) : 0
+        window.ageSeconds = second - firstSecond + 1
+        window.contact = lastContact
+        window.newContact = lastNewContact
+        window.queryContact = queryContact
+        window.loginContact = loginContact
+        window.loginServiceContact = loginServiceContact
+        window.unsolicited = unsolicited.counts(scale)
+        window.unsolicitedContact = unsolicited.contact
+        window.unanswered = Float(
+            sum.low(.flows) - min(sum.low(.flows), sum.low(.accepted)))
+        window.underWay = Float(underWay)
+        window.newUnderWay = Float(newUnderWay)
+        window.recent = Float(awaited.waiting(pending, at: second))
+        window.unused = Float(unused(at: second, isEarly: false))
+        // Only a flood is measured by it.
+        window.peakPackets = window[.packetsOut] > 1000 ? peakPackets(scale) : 0
+        window.recentNewEdges = edges.count(.short, at: second, novel: true)
+        window.answeredARP = arpAnswers.count(scale, at: second)
+        window.oneSided = oneSided.contacts(scale, at: second)
+        let new = sum.high(.newEdges)
+        window.newContacts = new > 0 ? newContacts : []
+        window.newUnanswered = Int(new - min(new, sum.low(.newEdges)))
+        window.newAccepted = Int(sum.low(.newEdges))
+        let isTried = window.newUnanswered > 0
+        window.acceptedNewEdges = isTried ? acceptedEdges.count(scale, at: second) : 0
+        window.acceptedNewPeers = isTried ? acceptedPeers.count(scale, at: second) : 0
+        window.requestedPairs = requested.count(scale, at: second)
     }
 }
 

@@ -1,5 +1,5 @@
 import BaselineGraph
-public import NetworkAddresses
+import NetworkAddresses
 import SenderAttribution
 import PacketDecoding
 import Workloads
@@ -134,10 +134,6 @@ struct HostState: Sendable {
     /// Distinguishes it from all hosts, and from itself with another identity.
     var number: UInt64
     private(set) var ring = BucketRing()
-    /// The sums of each scale's buckets; not an array, which would be copied for each.
-    private var shortSum = Counters(repeating: 0)
-    private var mediumSum = Counters(repeating: 0)
-    private var longSum = Counters(repeating: 0)
 
     var peers = DistinctWindow()
     var ports = DistinctWindow()
@@ -286,34 +282,23 @@ struct HostState: Sendable {
         for scale in Scale.allCases {
             ring.add(now, to: scale.ringIndex(second))
         }
-        shortSum &+= now
-        mediumSum &+= now
-        longSum &+= now
         now = Counters(repeating: 0)
         probes = 0
         openedTracks = 0
         unsolicited.roll(second)
     }
 
-    /// Removes the buckets that the seconds up to `second` reuse, also those of seconds whose end
+    /// Empties the buckets that the seconds up to `second` reuse, also those of seconds whose end
     /// did not matter.
     mutating func expire(through second: Int) {
         guard second > rolledSecond else { return }
-        Self.expire(.short, rolledSecond, second, &ring, &shortSum)
-        Self.expire(.medium, rolledSecond, second, &ring, &mediumSum)
-        Self.expire(.long, rolledSecond, second, &ring, &longSum)
+        for scale in Scale.allCases {
+            for bucket in scale.reused(after: rolledSecond, through: second) {
+                ring.remove(scale.ringIndex(bucket: bucket))
+            }
+        }
         if !unsolicited.isEmpty { unsolicited.expire(after: rolledSecond, through: second) }
         rolledSecond = second
-    }
-
-    @inline(__always)
-    private static func expire(
-        _ scale: Scale, _ first: Int, _ second: Int, _ ring: inout BucketRing,
-        _ sum: inout Counters
-    ) {
-        for bucket in scale.reused(after: first, through: second) {
-            if let old = ring.remove(scale.ringIndex(bucket: bucket)) { sum &-= old }
-        }
     }
 
     /// Waits for the next second whose end matters: that of a bucket in which something was
@@ -339,39 +324,12 @@ struct HostState: Sendable {
         edges.prefetch()
     }
 
-    func sum(_ scale: Scale) -> Counters {
-        switch scale {
-        case .short: shortSum
-        case .medium: mediumSum
-        case .long: longSum
-        }
-    }
+    /// What was counted in the window of `scale` that ends with the last second that was ended.
+    @inline(__always)
+    func sum(_ scale: Scale) -> Counters { ring.sum(scale) }
 
     /// Whether anything happened in the newest bucket of `scale`, which ends with `second`.
     func hasChanged(_ scale: Scale, _ second: Int) -> Bool {
         ring[scale.ringIndex(second)].map { $0[.activity] > 0 } ?? false
     }
-}
-
-/// One contact, as an event names it.
-public struct Contact: Sendable, Equatable, BitwiseCopyable {
-    public var address: IPAddress = .unspecified
-    public var sourcePort: UInt16 = 0
-    public var port: UInt16 = 0
-    public var ipProtocol: UInt8 = 0
-    public var second: Int = 0
-
-    public init() {}
-
-    /// The receiver of a packet.
-    init(to packet: Packet, second: Int) {
-        address = packet.destination
-        sourcePort = packet.sourcePort
-        port = packet.destinationPort
-        ipProtocol = packet.ipProtocol
-        self.second = second
-    }
-
-    /// Whether its protocol has ports.
-    public var hasPorts: Bool { Service.hasPorts(ipProtocol) }
 }

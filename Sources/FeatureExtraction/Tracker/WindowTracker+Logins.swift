@@ -112,22 +112,23 @@ extension FlowUpdate {
 /// The sizes of a host's last four short conversations: each try of somebody who guesses passwords
 /// has the size of one of those before it.
 struct RecentSizes: Sendable {
-    private var sizes: [4 of (UInt32, UInt32)] = .init(repeating: (0, 0))
-    private var next = 0
+    private var sizes: [4 of (UInt16, UInt16)] = .init(repeating: (0, 0))
+    private var next: UInt8 = 0
 
     /// Adds a conversation, and returns whether one of the last four was about as large.
     mutating func note(_ sent: UInt32, _ fetched: UInt32) -> Bool {
+        let (sent, fetched) = (UInt16(clamping: sent), UInt16(clamping: fetched))
         for place in 0..<4
         where Self.isClose(sizes[place].0, sent) && Self.isClose(sizes[place].1, fetched) {
             return true
         }
-        sizes[next] = (sent, fetched)
+        sizes[Int(next)] = (sent, fetched)
         next = (next + 1) & 3
         return false
     }
 
     /// Passwords differ in length.
-    private static func isClose(_ one: UInt32, _ other: UInt32) -> Bool {
+    private static func isClose(_ one: UInt16, _ other: UInt16) -> Bool {
         max(one, other) - min(one, other) <= 12 + max(one, other) / 16
     }
 }

@@ -157,67 +157,19 @@ extension WindowTracker {
     /// Completes the window whose values `nextValues` has completed.
     public mutating func completeWindow() {
         guard let slot = window.slot else { return }
-        let scale = window.scale
         let port = hosts[slot].port == 0 ? nil : ports.record(of: hosts[slot].port)
         window.mac = port.flatMap { $0.mac == .zero ? nil : $0.mac } ?? hosts[slot].mac
         window.port = hosts[slot].port
         window.portName = port?.name ?? ""
         window.portInstance = port?.instance ?? ""
         window.isListedAtPort = port?.listed.contains(hosts[slot].address) ?? false
-        window.evidence = hosts[slot].evidence(scale, second)
-        window.estimates = hosts[slot].estimates
-        window.isContested = hosts[slot].isContested
-        let sum = hosts[slot].sum(scale)
-        window.forgedCount = Int(sum.low(.proof))
-        window.usesOthers = hosts[slot].othersSecond > second - scale.seconds
-        window.isAnnounced = hosts[slot].secretSecond <= second - scale.seconds
-        window.handshakeCount = Int(sum.high(.proof))
-        window.resetCount = Int(sum.high(.nxdomain))
-        window.outageCount = Int(sum.high(.logins))
-        window.cutCount = Int(sum.cutFlows)
-        window.unansweredLogins = Int(sum.unansweredLogins)
-        window.groupCount = Int(sum.high(.activity))
-        window.newPairLogins = Int(sum.high(.flows))
-        window.refusedLogins = Int(sum.high(.accepted))
-        window.grantedLogins = Int(sum.high(.served))
-        window.equalConversations = Int(sum.high(.packetsOut))
-        window.nameExcess = Int(sum.nameExcess)
-        window.datagramFlows = Int(sum.datagramFlows)
-        window.burstFlows = scale == .long ? Int(hosts[slot].burstFlows) : 0
         window.indicator = nil
-        window.ageSeconds = second - hosts[slot].firstSecond + 1
-        window.contact = hosts[slot].lastContact
-        window.newContact = hosts[slot].lastNewContact
-        window.queryContact = hosts[slot].queryContact
-        window.loginContact = hosts[slot].loginContact
-        window.loginServiceContact = hosts[slot].loginServiceContact
-        window.unsolicited = hosts[slot].unsolicited.counts(scale)
-        window.unsolicitedContact = hosts[slot].unsolicited.contact
-        window.unanswered = hosts[slot].unanswered(scale)
-        window.underWay = Float(hosts[slot].underWay)
-        window.newUnderWay = Float(hosts[slot].newUnderWay)
-        window.recent = Float(
-            hosts[slot].awaited.waiting(hosts[slot].pending, at: second))
-        window.unused = Float(hosts[slot].unused(at: second, isEarly: false))
-        // Only a flood is measured by it.
-        window.peakPackets = window[.packetsOut] > 1000 ? hosts[slot].peakPackets(scale) : 0
-        window.recentNewEdges = hosts[slot].edges.count(.short, at: second, novel: true)
-        window.answeredARP = hosts[slot].arpAnswers.count(scale, at: second)
-        window.oneSided = hosts[slot].oneSided.contacts(scale, at: second)
-        let new = sum.high(.newEdges)
-        window.newContacts = new > 0 ? hosts[slot].newContacts : []
-        window.newUnanswered = Int(new - min(new, sum.low(.newEdges)))
-        window.newAccepted = Int(sum.low(.newEdges))
-        let isTried = window.newUnanswered > 0
-        window.acceptedNewEdges =
-            isTried ? hosts[slot].acceptedEdges.count(scale, at: second) : 0
-        window.acceptedNewPeers =
-            isTried ? hosts[slot].acceptedPeers.count(scale, at: second) : 0
+        hosts[slot].complete(&window)
         // Nobody asks when clean traffic was sent.
-        window.buckets = awaits ? hosts[slot].buckets(scale, second) : WindowBuckets()
-        window.requestedPairs = hosts[slot].requested.count(scale, at: second)
+        window.buckets =
+            awaits ? hosts[slot].buckets(window.scale, window.endSecond) : WindowBuckets()
         window.isInCrowd =
-            scale == .short && window.evidence.mayBeForged
+            window.scale == .short && window.evidence.mayBeForged
             && targets.isCrowded(window.lastContact.address, in: second)
     }
 }

@@ -127,6 +127,8 @@ public struct WindowTracker: Sendable {
         self.graph = mode == .withoutBaseline ? nil : graph
         self.mode = mode
         self.hostLimit = hostLimit
+        // Only addresses: memory is taken where hosts are, and none is copied as the table grows.
+        hosts.reserveCapacity(hostLimit)
         resolver = IdentityResolver(
             identities: IdentityMap(inventory: inventory, remembered: remembered))
         let known = inventory.isEmpty ? remembered : inventory
