@@ -40,17 +40,20 @@ extension ControlClient {
 
     /// Adds a rule.
     ///
-    /// - Parameter actor: the author of the decision; used if the caller is root.
+    /// - Parameters:
+    ///   - workload: the workload that the operator named, if any.
+    ///   - actor: the author of the decision; used if the caller is root.
     public func add(
         _ target: QuarantineTarget, action: QuarantineRule.Action, seconds: Int64, reason: String,
-        actor: String, force: Bool
+        workload: String?, actor: String, force: Bool
     ) async throws -> Addition {
-        let body = JSONText.object([
+        var fields = [
             ("target", JSONText.quoted("\(target)")), ("duration", JSONText.quoted("\(seconds)s")),
             ("response", JSONText.quoted(action.rawValue)), ("reason", JSONText.quoted(reason)),
             ("by", JSONText.quoted(actor)), ("force", "\(force)"),
-        ])
-        return try decode(try await post(Self.path, body))
+        ]
+        if let workload { fields.append(("workload", JSONText.quoted(workload))) }
+        return try decode(try await post(Self.path, JSONText.object(fields)))
     }
 
     /// Removes every rule within `target`.

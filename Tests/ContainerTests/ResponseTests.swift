@@ -100,7 +100,7 @@ struct ResponseTests {
     @Test(.needs(.docker)) func aContainerIsMovedToAQuarantineNetwork() throws {
         let shop = try ResponseShop(.docker)
         let store = try shop.start("store", "web:2", at: 10)
-        let web = try shop.start("web", "web:1", at: 11, ["--network-alias", "shop"])
+        let web = try shop.start("web", "job:1", at: 11, ["--network-alias", "shop"])
         let before = shop.place(web)
         let subnet = "10.126.\(Int.random(in: 1...250))"
         try shop.host.run(
@@ -110,12 +110,15 @@ struct ResponseTests {
             "sleep", "900")
         let doctor = ResponseShop.Container(name: "doctor", address: "\(subnet).9")
         let program = try shop.monitor(
-            ["name: cut, action: disconnect, network: ward, workloads: [web]"], keeping: store)
-        try shop.lazaret("quarantine", "add", web.address, "--for", "30m")
+            ["name: cut, action: disconnect, network: ward, workloads: [job]"], keeping: store)
+        let added = try shop.ask("quarantine", "add", "job", "--for", "30m")
+        #expect(added.hasPrefix("\(web.address) fenced (drop) for 30m"), "\(added)")
         let isMoved = eventually { shop.place(web).hasPrefix(subnet) && shop.pings(web, doctor) }
         #expect(isMoved, "\(shop.place(web)) \(program.errors)")
         #expect(!shop.pings(web, store))
-        try shop.lazaret("quarantine", "release", web.address)
+        // Its address is another one now.
+        let released = try shop.ask("quarantine", "release", "job")
+        #expect(released == "\(web.address) released\n")
         let isBack = eventually { shop.place(web) == before && shop.pings(web, store) }
         #expect(isBack, "\(shop.place(web)) \(program.errors)")
         #expect(!shop.pings(web, doctor))

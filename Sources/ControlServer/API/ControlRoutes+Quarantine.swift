@@ -30,8 +30,11 @@ extension ControlRoutes {
             Input(
                 "force", in: .body, .boolean, default: false,
                 "Quarantines even what is protected; takes a right of its own"),
+            Input.optional(
+                "workload", in: .body, .text(maxLength: 500),
+                "The target's workload, for lists and for releases by its name"),
             actor, answers: .json(.addition, .created)
-        ) { context, target, duration, action, reason, force, actor in
+        ) { context, target, duration, action, reason, force, workload, actor in
             guard !force || context.caller.mayForce else {
                 throw ProblemDetails(
                     .forbidden,
@@ -42,7 +45,7 @@ extension ControlRoutes {
                 return addition(
                     try await context.hub.add(
                         target, action: action, duration: duration.interval, reason: reason,
-                        actor: context.caller.actor(actor), force: force))
+                        workload: workload, actor: context.caller.actor(actor), force: force))
             } catch { throw problem(error) }
         },
         Operation(

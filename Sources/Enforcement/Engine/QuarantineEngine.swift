@@ -89,13 +89,15 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
     /// Adds a rule on `target` for an operator. If the same rule is already active, the later
     /// expiry counts.
     ///
-    /// - Parameter force: whether protected targets may be fenced too.
+    /// - Parameters:
+    ///   - workload: the workload that the operator named, if any.
+    ///   - force: whether protected targets may be fenced too.
     /// - Throws: `.neverFenced` for targets that cannot be fenced even with `force`;
     ///   `.needsAddress` for a MAC address or a port that is to be protected.
     /// - Returns: the rule as it is now.
     public mutating func add(
         _ target: QuarantineTarget, action: QuarantineRule.Action, duration: Interval,
-        reason: String,
+        reason: String, workload: String? = nil,
         now: Timestamp, actor: String, force: Bool
     ) throws(QuarantineError) -> QuarantineOutcome {
         if let why = ProtectedSet.finalObjection(to: target) {
@@ -107,7 +109,7 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         let rule = QuarantineRule(
             id: "h" + String(now.nanoseconds / 1000, radix: 36), target: target, action: action,
             created: now,
-            expires: now + duration, reason: reason)
+            expires: now + duration, reason: reason, workload: workload)
         var decision = QuarantineDecision(.add, rule, time: now)
         if case .port(let name) = target {
             guard let instance = try actuator.portInstances()[name] else {

@@ -43,10 +43,12 @@ extension MonitorHub {
 
     /// Adds a rule for an operator.
     ///
-    /// - Parameter actor: the caller, for the audit trail.
+    /// - Parameters:
+    ///   - workload: the workload that the operator named, if any.
+    ///   - actor: the caller, for the audit trail.
     public func add(
         _ target: QuarantineTarget, action: QuarantineRule.Action, duration: Interval,
-        reason: String,
+        reason: String, workload: String? = nil,
         actor: String, force: Bool
     ) async throws(Objection) -> Addition {
         let appliesRules = enforcementSwitch?.isReal ?? status?.isEnforcing ?? false
@@ -54,8 +56,8 @@ extension MonitorHub {
         let (outcome, overridden) = try await use { (engine, now) throws(QuarantineError) in
             let overridden = engine.policy.protected.objection(to: target)
             let outcome = try engine.add(
-                target, action: action, duration: duration, reason: reason, now: now, actor: actor,
-                force: force)
+                target, action: action, duration: duration, reason: reason, workload: workload,
+                now: now, actor: actor, force: force)
             return (outcome, overridden)
         }
         try report([outcome])

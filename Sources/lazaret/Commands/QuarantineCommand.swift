@@ -26,85 +26,6 @@ struct QuarantineCommand: ParsableCommand {
             List.self, Add.self, Release.self, Flush.self, Plan.self, Responses.self,
         ], defaultSubcommand: List.self)
 
-    /// The directory of the ledger.
-    struct State: ParsableArguments {
-        @Option(
-            name: .customLong("state"),
-            help: ArgumentHelp(
-                "Directory of the ledger; /var/lib/lazaret unless configured.", valueName: "dir"))
-        var given: String?
-        @OptionGroup var file: ConfigurationInput
-
-        /// The state directory of the configuration, unless one was given.
-        func directory() throws -> String { try given ?? file.read().monitor.stateDirectory }
-
-        /// The owner of the rules.
-        func quarantine() async throws -> Place {
-            // A given directory is used even if the standard configuration cannot be read.
-            let settings =
-                given == nil || file.path != nil
-                ? try file.read() : (try? file.read()) ?? Configuration()
-            let directory = given ?? settings.monitor.stateDirectory
-            let socket =
-                LocalQuarantine.socket(ofMonitorIn: directory) ?? settings.control.socket
-            var place = Place(directory: directory, options: settings.monitor)
-            guard let socket else { return place }
-            let client = ControlClient(socket: socket, user: settings.user)
-            do throws(ControlError) {
-                // Without --state, the monitor that runs here is meant: changes that bypass it
-                // would be undone when it compares the kernel's rules with its own.
-                guard let status = try await client.statusIfRunning() else { return place }
-                place.isObserved = !status.appliesRules
-                if status.appliesRules, let theirs = status.stateDirectory,
-                    given == nil || theirs.realPath == directory.realPath
-                {
-                    place.directory = theirs
-                    place.monitor = client
-                }
-            } catch {
-                if case .impostor = error { printError("\(error)") }
-                place.refusal = error
-            }
-            return place
-        }
-    }
-
-    /// The owner of the rules: a running monitor, or this command.
-    struct Place {
-        var directory: String
-        var options: Monitor.Options
-        var monitor: ControlClient?
-        /// Whether a monitor runs that only observes.
-        var isObserved = false
-        /// Why the caller may not use the running monitor.
-        var refusal: ControlError?
-
-        /// Sends the request to the monitor. If there is none, or it has stopped before it
-        /// finished, the command does the work itself.
-        func ask<T>(
-            _ body: (ControlClient) async throws -> T,
-            orAlone alone: (LocalQuarantine) throws -> T
-        ) async throws -> T {
-            if let monitor {
-                do { return try await body(monitor) } catch {
-                    guard (try? await monitor.isEnforcing(with: directory)) != true else {
-                        throw error
-                    }
-                }
-            }
-            do {
-                return try alone(LocalQuarantine(directory: directory, options: options))
-            } catch let error as QuarantineError {
-                guard let refusal else { throw error }
-                switch error {
-                // A caller who may not use the monitor usually cannot open its files either.
-                case .ledger, .notPermitted: throw refusal
-                default: throw error
-                }
-            }
-        }
-    }
-
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List the active fences: time left, dropped packets, reason.")
@@ -113,13 +34,7 @@ struct QuarantineCommand: ParsableCommand {
 
         func run() async throws {
             let place = try await state.quarantine()
-            let listing = try await exiting {
-                try await place.ask {
-                    RuleListing(rules: try await $0.rules())
-                } orAlone: {
-                    try $0.list(now: Clock.now())
-                }
-            }
+            let listing = try await exiting { try await place.rules() }
             try Output.write(style.render(listing), to: nil)
             if !listing.unknown.isEmpty {
                 printError(
@@ -134,11 +49,13 @@ struct QuarantineCommand: ParsableCommand {
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Fence an address, a prefix, a MAC address or a port of this node.")
-        @Argument(
-            help: "Address, prefix, MAC address or port:NAME, an interface of this node.",
-            transform: parse(target:))
-        var target: QuarantineTarget
+            abstract: "Fence an address, prefix, MAC address, port of this node, or workload.",
+            discussion: """
+                Of a workload, each address is fenced. Its name is that of 'lazaret inventory \
+                show', which replicas share: if there are several, --all is needed.
+                """)
+        @Argument(help: targetHelp)
+        var target: String
         @Option(
             name: .customLong("for"), parsing: .unconditional,
             help: "Duration: 90s, 10m, 1h, 2d.",
@@ -152,12 +69,36 @@ struct QuarantineCommand: ParsableCommand {
         var response: QuarantineRule.Action = .drop
         @Flag(help: "Fence the target even if it is protected.")
         var force = false
+        @Flag(help: "Fence every replica of the workload.")
+        var all = false
         @OptionGroup var state: State
 
         func run() async throws {
+            let named = try await exiting { try await state.targets(of: target) }
+            guard all || named.replicas.count < 2 else {
+                let more = named.replicas.count - 8
+                throw ValidationError(
+                    "'\(target)' has \(named.replicas.count) replicas: "
+                        + named.replicas.prefix(8).joined(separator: ", ")
+                        + (more > 0 ? " and \(more) more" : "")
+                        + "; give an address of one, or --all to fence all of them")
+            }
             let place = try await state.quarantine()
-            let text = try await exiting { try await place.ask(add(by:), orAlone: add(alone:)) }
-            try Output.write(text, to: nil)
+            // What one target stands in the way of does not keep the others from being fenced.
+            var failure: ExitCode?
+            for target in named.targets {
+                do {
+                    let text = try await exiting {
+                        try await place.ask {
+                            try await add(target, named.workload, by: $0)
+                        } orAlone: {
+                            try add(target, named.workload, alone: $0)
+                        }
+                    }
+                    try Output.write(text, to: nil)
+                } catch let code as ExitCode { failure = code }
+            }
+            if let failure { throw failure }
             if place.isObserved, response != .observe {
                 printError(
                     "note: the running monitor observes; this fence is in force nevertheless, and "
@@ -165,35 +106,41 @@ struct QuarantineCommand: ParsableCommand {
             }
         }
 
-        private func add(alone quarantine: LocalQuarantine) throws -> String {
+        private func add(
+            _ target: QuarantineTarget, _ workload: String?, alone quarantine: LocalQuarantine
+        ) throws -> String {
             var engine = try quarantine.engine(now: Clock.now(), actor: person())
             let overridden = engine.policy.protected.objection(to: target)
             let time = Clock.now()
             let outcome = try engine.add(
-                target, action: response, duration: span.interval, reason: reason, now: time,
-                actor: person(), force: force)
+                target, action: response, duration: span.interval, reason: reason,
+                workload: workload, now: time, actor: person(), force: force)
             if let failure = outcome.failure { throw failure }
             let rule = outcome.decision.rule
-            return text(rule.action.rawValue, expires: rule.expires, asked: time, overridden)
+            return text(
+                target, rule.action.rawValue, expires: rule.expires, asked: time, overridden)
         }
 
-        private func add(by monitor: ControlClient) async throws -> String {
+        private func add(
+            _ target: QuarantineTarget, _ workload: String?, by monitor: ControlClient
+        ) async throws -> String {
             // The monitor does not know from which host the user of this terminal is logged in.
             let own = ProtectedDiscovery.ownSession(ProcessInfo.processInfo.environment)
                 .objection(to: target)
             if let own, !force { throw QuarantineError.protected(target, why: own) }
             let time = Clock.now()
             let added = try await monitor.add(
-                target, action: response, seconds: span.seconds, reason: reason, actor: person(),
-                force: force)
+                target, action: response, seconds: span.seconds, reason: reason,
+                workload: workload, actor: person(), force: force)
             return text(
-                added.response, expires: Timestamp(nanoseconds: added.untilNs), asked: time,
+                target, added.response, expires: Timestamp(nanoseconds: added.untilNs), asked: time,
                 own ?? added.overridden)
         }
 
         /// The result. Of the requested expiry and an existing one, the later one counts.
         private func text(
-            _ action: String, expires: Timestamp, asked time: Timestamp, _ overridden: String?
+            _ target: QuarantineTarget, _ action: String, expires: Timestamp,
+            asked time: Timestamp, _ overridden: String?
         ) -> String {
             if let overridden { printError("--force overrides: \(overridden)") }
             let undo = "; undo: lazaret quarantine release \(target)\n"
@@ -208,11 +155,9 @@ struct QuarantineCommand: ParsableCommand {
 
     struct Release: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Release every fence inside a prefix.")
-        @Argument(
-            help: "Address, prefix, MAC address or port:NAME, an interface of this node.",
-            transform: parse(target:))
-        var target: QuarantineTarget
+            abstract: "Release every fence inside a prefix, or of a workload.")
+        @Argument(help: targetHelp)
+        var target: String
         @Option(help: "Reason, for the audit trail.")
         var reason = "by hand"
         @OptionGroup var state: State
@@ -220,14 +165,37 @@ struct QuarantineCommand: ParsableCommand {
         func run() async throws {
             let place = try await state.quarantine()
             try await finish {
-                try await place.ask {
-                    try await $0.release(target, reason: reason, actor: person())
-                } orAlone: {
-                    var engine = try $0.engine(now: Clock.now(), actor: person())
-                    return try released(
-                        engine.release(target, reason: reason, now: Clock.now(), actor: person()))
+                var done: [String] = []
+                // A release of an address also ends the rule on its port.
+                for target in try await targets(place) where !done.contains("\(target)") {
+                    done += try await place.ask {
+                        try await $0.release(target, reason: reason, actor: person())
+                    } orAlone: {
+                        var engine = try $0.engine(now: Clock.now(), actor: person())
+                        return try released(
+                            engine.release(
+                                target, reason: reason, now: Clock.now(), actor: person()))
+                    }
                 }
+                return done
             }
+        }
+
+        /// The target; of a workload, those of the rules that have its name, or are on an address
+        /// of it.
+        private func targets(_ place: Place) async throws -> [QuarantineTarget] {
+            if let target = QuarantineTarget(target) { return [target] }
+            let rules = try await place.rules().rules.map(\.rule)
+            let ofName = rules.filter { $0.workload == target }.map(\.target)
+            let addresses: [QuarantineTarget]
+            do { addresses = try await state.targets(of: target).targets } catch {
+                guard !ofName.isEmpty else { throw error }
+                addresses = []
+            }
+            let others = rules.map(\.target).filter { one in
+                !ofName.contains(one) && addresses.contains { $0.covers(one) }
+            }
+            return ofName.isEmpty && others.isEmpty ? addresses : ofName + others
         }
     }
 
@@ -251,12 +219,9 @@ struct QuarantineCommand: ParsableCommand {
         }
     }
 
-    private static func parse(target text: String) throws -> QuarantineTarget {
-        guard let target = QuarantineTarget(text) else {
-            throw ValidationError("'\(text)' is not an address, prefix, MAC address or port:NAME")
-        }
-        return target
-    }
+    private static let targetHelp = ArgumentHelp(
+        "Address, prefix, MAC address, port:NAME (an interface of this node), or name of a "
+            + "workload.")
 
     private static func parse(response text: String) throws -> QuarantineRule.Action {
         guard let response = QuarantineRule.Action(rawValue: text) else {
@@ -287,11 +252,15 @@ struct QuarantineCommand: ParsableCommand {
         return environment["SUDO_USER"] ?? environment["USER"] ?? "uid \(getuid())"
     }
 
-    /// Runs `body`; an error becomes one line and exit code 1, one of the configuration 2.
+    /// Runs `body`; an error becomes one line and exit code 1, one of the configuration or of an
+    /// argument 2.
     static func exiting<T>(_ body: () async throws -> T) async throws -> T {
         do { return try await body() } catch let error as ExitCode {
             throw error
-        } catch let error where Failure.isOfConfiguration(error) || error is ReaderIsGone {
+        } catch let error
+            where Failure.isOfConfiguration(error) || error is ReaderIsGone
+            || error is ValidationError
+        {
             throw error
         } catch {
             printError("\(error)")

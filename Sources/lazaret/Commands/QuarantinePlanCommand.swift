@@ -1,7 +1,6 @@
 import AnomalyModel
 import ArgumentParser
 import FoundationEssentials
-import ModelFiles
 import Monitor
 import NetworkAddresses
 import Quarantine
@@ -43,20 +42,14 @@ extension QuarantineCommand {
             settings.monitor.workloads.environment = ProcessInfo.processInfo.environment
             let directory = state.given ?? settings.monitor.stateDirectory
             let path = inventory.path ?? settings.inventory
-            let live = try LiveWorkloads(
-                options: settings.monitor.workloads, given: try path.map(InventoryInput.read))
-            for failure in await live.listOnce() {
-                printError("\(failure.source): \(failure.reason)")
-            }
             let options = settings.monitor
-            let learned = model ?? settings.model ?? Monitor.learnedModelPath(in: directory)
-            let isThere = model != nil || FileManager.default.fileExists(atPath: learned)
-            let judge = isThere ? try ModelStore.readForJudging(learned, inventory: nil) : nil
-            // As for a monitor, the names of the training hold where no file has others.
-            let remembered = path == nil ? judge?.provenance.inventory ?? .empty : .empty
-            let (targets, workload) = try resolve([live.inventory, remembered])
+            let judge = try state.model(model, settings)
+            let names = try await NamedWorkloads(
+                options.workloads, inventory: path, model: judge)
+            let named = try names.resolve(target)
+            let (targets, workload) = (named.targets, named.workload)
             let situation = LocalQuarantine(directory: directory, options: options)
-                .situation(inventory: live.inventory)
+                .situation(inventory: names.live.inventory)
             let preview = await ResponsePreview(
                 of: options.responses, on: targets, workload: workload,
                 engines: LiveWorkloads.engineAddresses(options.workloads),
@@ -70,26 +63,6 @@ extension QuarantineCommand {
                 targets: targets, workload: workload,
                 objections: targets.compactMap { situation.protected.objection(to: $0) },
                 action: options.policy.actions.first ?? .drop, preview: preview, contacts: contacts)
-        }
-
-        /// The targets of the named workload, or of the workload at the address, by the first
-        /// inventory that has it.
-        private func resolve(
-            _ inventories: [Inventory]
-        ) throws -> (targets: [QuarantineTarget], workload: String?) {
-            if let target = QuarantineTarget(target) {
-                let workload = target.prefix.flatMap { prefix in
-                    inventories.lazy.compactMap { $0.workload(of: prefix.address) }.first
-                }
-                return ([target], workload?.name)
-            }
-            let workloads = inventories.lazy.flatMap(\.workloads)
-            guard let workload = workloads.first(where: { $0.name == target }) else {
-                throw ValidationError(
-                    "'\(target)' is no address, MAC address or known workload; see 'lazaret "
-                        + "inventory show'")
-            }
-            return (workload.addresses.map(QuarantineTarget.prefix), workload.name)
         }
     }
 }
