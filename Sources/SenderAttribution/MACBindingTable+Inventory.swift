@@ -19,6 +19,7 @@ extension MACBindingTable {
             for address in addresses
             where !address.isMartian && owners[address].map({ !macs.contains($0) }) ?? true {
                 owners[address] = mac
+                record.hasKnownAddress = true
                 if !record.addresses.contains(address) { record.addresses.append(address) }
             }
             records[mac] = record
@@ -44,6 +45,7 @@ extension MACBindingTable {
         record.isRouter = false
         records[mac] = record
         guard !address.isMartian else { return }
+        records[mac]?.hasKnownAddress = true
         if !record.addresses.contains(address) { records[mac]?.addresses.append(address) }
         owners[address] = mac
     }

@@ -26,6 +26,9 @@ public struct MACBindingTable: Sendable {
         /// Whether training, inventory or engine name the owner of the MAC address. Such a MAC
         /// address never becomes a router by what it sends, and no other MAC address is evidence.
         package var isKnown = false
+        /// Whether they also name an address of it. Without one it may take any that nobody has,
+        /// and is evidence of none.
+        var hasKnownAddress = false
         /// Whether it answered DHCP clients in training.
         package var isDHCPServer = false
         package var linkLocal = IPAddress.unspecified
@@ -94,6 +97,7 @@ public struct MACBindingTable: Sendable {
             records[mac] = Record(
                 addresses: link.addresses.filter { !$0.isMartian }, isRouter: link.isRouter,
                 isKnown: true,
+                hasKnownAddress: link.addresses.contains { !$0.isMartian },
                 isDHCPServer: link.isDHCPServer)
             for address in link.addresses
             where !link.isRouter && !address.isMartian && owners[address] == nil {
@@ -120,7 +124,7 @@ public struct MACBindingTable: Sendable {
         records[place].lastSecond = second
         return Sender(
             subject: packet.source, isForeign: false,
-            evidence: trustsAll || records[place].isKnown ? .mac : .address)
+            evidence: trustsAll || records[place].hasKnownAddress ? .mac : .address)
     }
 
     /// Returns the sender of this frame; also learns its binding.
@@ -161,7 +165,8 @@ public struct MACBindingTable: Sendable {
                 evidence: isFromAfar || isContested || !trustsAll ? .address : .mac,
                 isContested: isContested)
         }
-        let proof = record.isRouter || !(trustsAll || record.isKnown) ? Evidence.address : .mac
+        let proof =
+            record.isRouter || !(trustsAll || record.hasKnownAddress) ? Evidence.address : .mac
         if record.isRouter, isOwnersOwn(source, mac) {
             // A container's address that comes through the router: its owner did not send it.
             records[mac]?.lastSecond = second
@@ -316,7 +321,9 @@ public struct MACBindingTable: Sendable {
 
     /// Whether the MAC address is evidence of a sender.
     package func isEvidence(_ mac: MACAddress) -> Bool {
-        trustsAll || isKnownHost(mac)
+        trustsAll
+            || isKnownHost(mac)
+                && records.place(of: mac).map { records[$0].hasKnownAddress } ?? false
     }
 
     /// Whether anybody answered DHCP clients in training.

@@ -130,6 +130,17 @@ extension WindowTracker {
         return true
     }
 
+    /// Learns the MAC address of a host that answers another: a server that opens no flow has its
+    /// address nevertheless, and nobody else may take it.
+    @inline(__always)
+    mutating func learnAnswerer(_ packet: Packet, _ update: FlowUpdate) {
+        guard packet.port == 0 || mode == .training, packet.tunnel == .none,
+            !update.events.contains(.refused), let slot = liveSlot(update.tag),
+            hosts[slot].address == packet.destination, hosts[slot].mac != packet.sourceMAC
+        else { return }
+        _ = linkSender(of: packet)
+    }
+
     /// Whether a packet accepts a connection that another host asked for.
     @inline(__always)
     func accepts(_ packet: Packet, _ update: FlowUpdate) -> Bool {

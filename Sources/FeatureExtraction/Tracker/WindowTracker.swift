@@ -255,6 +255,7 @@ public struct WindowTracker: Sendable {
         }
         if update.events.contains(.answered) {
             links.noteNextHop(packet)
+            learnAnswerer(packet, update)
             if accepts(packet, update) { _ = noteRouted(packet) }
         }
         if packet.port != 0, !isRelayed, !ports.isSettled(packet),
