@@ -84,6 +84,27 @@ struct FirewallTests {
         try firewall.apply(rules.map { .remove($0.key) }, now: .epoch)
     }
 
+    /// A rule that is added again later for as long as before has the same timeout, and Linux
+    /// would leave its element as it is.
+    @Test func aRuleThatIsExtendedByItsOwnDurationLastsLonger() throws {
+        let space = try Namespace()
+        var firewall = try space.firewall()
+        let targets = ["10.0.0.2", "10.1.0.0/24", "fd00:1::/64", "02:00:00:00:00:01", "port:eth7"]
+        func put(_ seconds: Int64) throws {
+            let rules = targets.map { unprotected(rule($0, 600 + seconds)) }
+            try firewall.apply(rules.map { .put($0) }, now: Timestamp(second: Int(seconds)))
+        }
+        try put(0)
+        Thread.sleep(forTimeInterval: 3)
+        try put(3)
+        let held = try firewall.elements()
+        #expect(held.count == targets.count)
+        for element in held {
+            let left = try #require(element.remaining)
+            #expect(left > .seconds(598), "\(element.target) \(left)")
+        }
+    }
+
     private func unprotected(_ rule: QuarantineRule) -> QuarantineRule {
         var forced = rule
         forced.isForced = true

@@ -98,7 +98,12 @@ struct ElementWriter {
                 UInt16(NFTA_SET_ELEM_FLAGS.rawValue),
                 big: UInt32(NFT_SET_ELEM_INTERVAL_END.rawValue))
         }
-        if timeout > 0 { batch.attribute(UInt16(NFTA_SET_ELEM_TIMEOUT.rawValue), big: timeout) }
+        if timeout > 0 {
+            batch.attribute(UInt16(NFTA_SET_ELEM_TIMEOUT.rawValue), big: timeout)
+            // Linux leaves an element as it is whose timeout is the one that it has, although most
+            // of that is over, unless the message says when it expires, too.
+            batch.attribute(UInt16(NFTA_SET_ELEM_EXPIRATION.rawValue), big: timeout)
+        }
         let keyNest = batch.nest(UInt16(NFTA_SET_ELEM_KEY.rawValue))
         key(&batch, UInt16(NFTA_DATA_VALUE.rawValue))
         batch.endNest(keyNest)
