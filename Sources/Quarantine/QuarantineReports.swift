@@ -8,6 +8,8 @@ public struct ReconciliationReport: Sendable, Equatable {
     public var restored: [QuarantineRule] = []
     /// Rules whose release had been interrupted, or that a safety limit now forbids.
     public var ended: [QuarantineRule] = []
+    /// Rules whose time was over while no program ended them.
+    public var expired: [QuarantineRule] = []
     /// Elements without a rule; added to the ledger.
     public var adopted: [QuarantineRule] = []
     /// Elements without an expiry and without a rule, and remnants of rules that have ended or are

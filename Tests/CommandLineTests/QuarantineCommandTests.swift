@@ -64,6 +64,16 @@ struct QuarantineCommandTests {
         #expect(longer.output.contains("10.9.0.1 fenced (drop) for 2h;"), "\(longer.output)")
     }
 
+    /// Nobody was there when its time was over; what happens next says so.
+    @Test func anExpiryWhileNobodyRunsIsRecorded() throws {
+        #expect(try run(["quarantine", "add", "10.9.0.1", "--for", "1s", "-c", file]).status == 0)
+        Thread.sleep(forTimeInterval: 1.5)
+        #expect(try run(["quarantine", "add", "10.9.0.2", "-c", file]).status == 0)
+        let lines = try run(["audit", "list", "-c", file]).output.split(separator: "\n")
+        #expect(lines.count { $0.contains("expire  10.9.0.1  time over") } == 1, "\(lines)")
+        #expect(try run(["audit", "verify", "-c", file]).output.contains("whole"))
+    }
+
     @Test func untrustedTextDoesNotControlTheTerminal() throws {
         let reason = "\u{1B}]0;title\u{7}\u{9B}31m\u{202E}x\nlast"
         #expect(

@@ -44,8 +44,12 @@ extension QuarantineEngine where Actuator: ~Copyable {
             if let fresh = rules[written[index].key] { written[index] = fresh }
         }
         // Expired rules of the other mode are ended here, since no other process does it.
-        written += others.filter { $0.expires <= now }.map { $0.ended("time over") }
-        if hasStarted {
+        let overdue = others.filter { $0.expires <= now }
+        report.expired += overdue
+        written += overdue.map { $0.ended("time over") }
+        if !hasStarted {
+            foreign += report.expired.map { QuarantineOutcome(.expiry(of: $0)) }
+        } else {
             foreign += noteChanges(
                 since: before, now: now, excluding: Set(report.restored.map(\.key)))
             foreign += report.restored.map {
@@ -113,7 +117,7 @@ extension QuarantineEngine where Actuator: ~Copyable {
                 !isRelease ? "time over" : rule.ending.isEmpty ? "released" : rule.ending)
             rules.update(ended)
             // The kernel has already removed expired rules.
-            if isRelease { report.ended.append(ended) }
+            if isRelease { report.ended.append(ended) } else { report.expired.append(rule) }
             written.append(ended)
         }
     }
@@ -219,6 +223,9 @@ extension QuarantineEngine where Actuator: ~Copyable {
         if report.wasRebuilt { entries.append(entry("rebuild", "tables", cause)) }
         entries += report.restored.map { entry("restore", "\($0.target)", cause) }
         entries += report.ended.map { entry("end", "\($0.target)", "\($0.ending); \(cause)") }
+        entries += report.expired.map {
+            entry("expire", "\($0.target)", "time over; \($0.id); \(cause)")
+        }
         entries += report.adopted.map { entry("adopt", "\($0.target)", "\($0.reason); \(cause)") }
         entries += report.removed.map {
             entry("remove", "\($0)", "in the kernel, not in the ledger; \(cause)")
