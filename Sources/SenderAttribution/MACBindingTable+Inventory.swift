@@ -46,6 +46,7 @@ extension MACBindingTable {
         records[mac] = record
         guard !address.isMartian else { return }
         records[mac]?.hasKnownAddress = true
+        records[mac]?.doubted.removeAll { $0 == address }
         if !record.addresses.contains(address) { records[mac]?.addresses.append(address) }
         owners[address] = mac
     }

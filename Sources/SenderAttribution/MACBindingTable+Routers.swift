@@ -70,3 +70,17 @@ extension MACBindingTable {
         return true
     }
 }
+
+/// MAC addresses that answer DHCP clients.
+extension MACBindingTable {
+    /// Whether anybody answered DHCP clients in training.
+    package var hasDHCPServer: Bool { records.all.contains { $0.1.isDHCPServer } }
+
+    /// Whether `mac` answered DHCP clients in training.
+    package func isDHCPServer(_ mac: MACAddress) -> Bool {
+        records.place(of: mac).map { records[$0].isDHCPServer } ?? false
+    }
+
+    /// Records in training that a MAC address answers DHCP clients.
+    package mutating func noteDHCPServer(_ mac: MACAddress) { records[mac]?.isDHCPServer = true }
+}

@@ -29,6 +29,9 @@ public struct MACBindingTable: Sendable {
         /// Whether they also name an address of it. Without one it may take any that nobody has,
         /// and is evidence of none.
         var hasKnownAddress = false
+        /// Addresses that it took although the baseline knows them by another station, or by none:
+        /// those of servers that open no flow. It is evidence of none of them.
+        var doubted: [IPAddress] = []
         /// Whether it answered DHCP clients in training.
         package var isDHCPServer = false
         package var linkLocal = IPAddress.unspecified
@@ -118,7 +121,8 @@ public struct MACBindingTable: Sendable {
     package mutating func settledSender(of packet: Packet, second: Int) -> Sender? {
         let mac = packet.sourceMAC
         guard seconds.isEmpty, let place = records.place(of: mac), !records[place].isRouter,
-            records[place].lastSource == packet.source, !packet.source.isUnspecified
+            records[place].lastSource == packet.source, !packet.source.isUnspecified,
+            records[place].doubted.isEmpty
         else { return nil }
         noteNextHop(packet)
         records[place].lastSecond = second
@@ -133,9 +137,11 @@ public struct MACBindingTable: Sendable {
     ///   - isFromAfar: whether the source is outside or a gateway: its MAC address is a router's.
     ///   - isHeld: whether ARP or neighbour discovery has announced the source for another MAC
     ///     address before.
+    ///   - isInBaseline: whether the baseline has the source's name.
     ///   - areNamedApart: whether two addresses belong to two workloads with known names.
     package mutating func sender(
         of packet: Packet, second: Int, isFromAfar: Bool, isHeld: Bool = false,
+        isInBaseline: Bool = false,
         areNamedApart: (IPAddress, IPAddress) -> Bool
     ) -> Sender {
         let source = packet.source
@@ -165,8 +171,10 @@ public struct MACBindingTable: Sendable {
                 evidence: isFromAfar || isContested || !trustsAll ? .address : .mac,
                 isContested: isContested)
         }
-        let proof =
-            record.isRouter || !(trustsAll || record.hasKnownAddress) ? Evidence.address : .mac
+        let isProof =
+            !record.isRouter && (trustsAll || record.hasKnownAddress)
+            && !record.doubted.contains(source)
+        let proof = isProof ? Evidence.mac : .address
         if record.isRouter, isOwnersOwn(source, mac) {
             // A container's address that comes through the router: its owner did not send it.
             records[mac]?.lastSecond = second
@@ -202,12 +210,14 @@ public struct MACBindingTable: Sendable {
             record.addresses.append(source)
             record.lastSource = source
             owners[source] = mac
+            if isInBaseline, !trustsAll { record.doubted.append(source) }
             // A MAC address with so many source addresses is a router.
             if record.addresses.count >= Self.addressLimit, !record.isKnown {
                 record.isRouter = true
             }
             return Sender(
-                subject: source, isForeign: false, evidence: record.isRouter ? .address : proof)
+                subject: source, isForeign: false,
+                evidence: record.isRouter || isInBaseline && !trustsAll ? .address : proof)
         }
         guard let own = record.addresses.first else {
             return Sender(subject: source, isForeign: false, isContested: true)
@@ -325,17 +335,6 @@ public struct MACBindingTable: Sendable {
             || isKnownHost(mac)
                 && records.place(of: mac).map { records[$0].hasKnownAddress } ?? false
     }
-
-    /// Whether anybody answered DHCP clients in training.
-    package var hasDHCPServer: Bool { records.all.contains { $0.1.isDHCPServer } }
-
-    /// Whether `mac` answered DHCP clients in training.
-    package func isDHCPServer(_ mac: MACAddress) -> Bool {
-        records.place(of: mac).map { records[$0].isDHCPServer } ?? false
-    }
-
-    /// Records in training that a MAC address answers DHCP clients.
-    package mutating func noteDHCPServer(_ mac: MACAddress) { records[mac]?.isDHCPServer = true }
 
     private static func isFree(_ address: IPAddress) -> Bool {
         address.isUnspecified || isLinkLocal(address)

@@ -1,6 +1,7 @@
 import Foundation
 import TestKit
 import Testing
+import Timestamps
 
 /// Servers that open no flow: whoever first sends with their address must not take it. The model
 /// and the replay have no inventory, and nothing but MAC addresses says who sent a frame.
@@ -49,7 +50,7 @@ struct SilentServerTests {
     func aCardThatIsKnownByNoAddressIsEvidenceOfNone(address: String) throws {
         let card = "02:66:66:66:66:66"
         var quiet = Attack()
-        quiet.start = quiet.start - .seconds(60)
+        quiet.start = quiet.start + .seconds(-60)
         let host = Member("fe80::66", card: card)
         let solicitation = Frame.icmp(type: 133, code: 0)
         quiet.add(

@@ -97,11 +97,14 @@ extension WindowTracker {
     /// Attributes a packet by its MAC address.
     mutating func linkSender(of packet: Packet) -> MACBindingTable.Sender {
         if let sender = links.settledSender(of: packet, second: second) { return sender }
-        let place = resolver.resolve(packet.source, in: graph).place
+        let resolved = resolver.resolve(packet.source, in: graph)
+        let place = resolved.place
         let names = resolver
         let sender = links.sender(
             of: packet, second: second, isFromAfar: place == .outside || place == .gateway,
-            isHeld: place == .group && !packet.source.isUnspecified || isHeldElsewhere(packet)
+            isHeld: place == .group && !packet.source.isUnspecified || isHeldElsewhere(packet),
+            isInBaseline: mode == .monitoring && place == .inside
+                && resolved.name != IdentityResolver.unknown
         ) { names.areNamedApart($0, $1) }
         // A neighbour beyond the monitored networks may be a second router.
         guard sender.isForeign, place == .outside && !sender.isOthers || place == .group,
@@ -134,7 +137,7 @@ extension WindowTracker {
     /// address nevertheless, and nobody else may take it.
     @inline(__always)
     mutating func learnAnswerer(_ packet: Packet, _ update: FlowUpdate) {
-        guard packet.port == 0 || mode == .training, packet.tunnel == .none,
+        guard packet.port == 0, mode != .training, packet.tunnel == .none,
             !update.events.contains(.refused), let slot = liveSlot(update.tag),
             hosts[slot].address == packet.destination, hosts[slot].mac != packet.sourceMAC
         else { return }
