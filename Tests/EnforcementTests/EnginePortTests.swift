@@ -115,7 +115,9 @@ struct EnginePortTests {
         }
     }
 
-    @Test func aReleaseOfTheAddressTakesThePortAlong() throws {
+    /// A message names one of the two for the release.
+    @Test(arguments: ["10.0.0.2", "port:veth1"])
+    func aReleaseOfAddressOrPortEndsBothRules(named: String) throws {
         let space = try node("veth1")
         var engine = try space.engine(MemoryLedger())
         let now = Clock.now()
@@ -128,8 +130,12 @@ struct EnginePortTests {
         let targets = try engine.consider(request, now: now).map { "\($0.decision.target)" }
         #expect(targets == ["10.0.0.2", "port:veth1"])
         let released = try engine.release(
-            target("10.0.0.2"), reason: "checked", now: now, actor: "me")
+            target(named), reason: "checked", now: now, actor: "me")
         #expect(Set(released.map { "\($0.decision.target)" }) == ["10.0.0.2", "port:veth1"])
+        #expect(try engine.actuator.elements().isEmpty)
+        // It is not fenced again at once.
+        let again = try engine.consider(request, now: now + .seconds(1))
+        #expect(again.allSatisfy { $0.decision.kind != .add && $0.decision.kind != .extend })
         #expect(try engine.actuator.elements().isEmpty)
     }
 }

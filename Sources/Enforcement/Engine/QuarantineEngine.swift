@@ -122,9 +122,10 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         return outcome
     }
 
-    /// Removes every rule within `target`, also rules of the other mode, which block nothing, and
-    /// the rule on the port that was decided together with one of them. Their targets are not
-    /// fenced automatically for a while.
+    /// Removes every rule within `target`, also rules of the other mode, which block nothing. With
+    /// the rule on an address goes that on the port which was decided together with it, and with
+    /// the rule on a port those on the addresses. Their targets are not fenced automatically for a
+    /// while.
     ///
     /// - Throws: `.noSuchFence` or `.partOf` if there is none.
     public mutating func release(
@@ -137,7 +138,8 @@ public struct QuarantineEngine<Actuator: QuarantineActuator & ~Copyable>: ~Copya
         let others = try reload(now: now)
         let named = Set(rules.values.lazy.filter { target.covers($0.target) }.map(\.id))
         let hit = rules.sorted.filter {
-            target.covers($0.target) || $0.target.isPort && named.contains($0.id)
+            target.covers($0.target)
+                || ($0.target.isPort || target.isPort) && named.contains($0.id)
         }
         let dormant = others.filter { target.covers($0.target) }
         guard !hit.isEmpty || !dormant.isEmpty else {

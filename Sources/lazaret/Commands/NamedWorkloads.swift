@@ -48,8 +48,8 @@ struct NamedWorkloads {
         let workloads = inventories.lazy.flatMap(\.workloads)
         guard let workload = workloads.first(where: { $0.name == text }) else {
             throw ValidationError(
-                "'\(text)' is no address, prefix, MAC address, port:NAME or known workload; see "
-                    + "'lazaret inventory show'")
+                "'\(text)' is no address, prefix, MAC address, port:NAME or known workload "
+                    + "('lazaret inventory show' lists them)")
         }
         let wider = workload.addresses.filter { !$0.isHost }.map { "\($0)" }
         let replicas = workload.members.map { replica in
