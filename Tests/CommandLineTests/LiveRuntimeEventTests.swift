@@ -84,7 +84,10 @@ struct LiveRuntimeEventTests {
                 since: now))
         let log = try scratch.write("falco.json", Data(falco("old", id: Self.id).utf8))
         var program = try monitor(engine)
-        #expect(program.errors.contains("gone: \(scratch.path("missing")): is not there"))
+        let isReported = eventually {
+            program.errors.contains("gone: \(scratch.path("missing")): is not there")
+        }
+        #expect(isReported, "\(program.errors)")
         try append(
             falco("by file", id: Self.id) + "{\"cut\n" + falco("nobody's", id: "00000000000a"), log)
         let tetragon = """
